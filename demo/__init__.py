@@ -1,0 +1,1 @@
+"""The demonstration: every stage of overt, real, on one machine."""

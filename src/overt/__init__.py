@@ -1,0 +1,1 @@
+"""overt: openly recorded work, sealed, governed, and turned into agents."""

@@ -1,0 +1,1 @@
+"""The commands: composition roots, one file a command group."""

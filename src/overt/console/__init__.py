@@ -1,0 +1,1 @@
+"""Pages and interface of the server for every role, without keys and content."""

@@ -1,0 +1,1 @@
+"""The desktop as a program sees it: pixels, windows, accessibility, keys, pointer."""

@@ -1,0 +1,1 @@
+"""The X11 desktop: XInput2, RECORD, DAMAGE, MIT-SHM, EWMH, XTEST."""

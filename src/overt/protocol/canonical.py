@@ -1,0 +1,67 @@
+"""Canonical bytes of JSON values (RFC 8785), base64url, SHA-256."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from typing import Any
+
+import rfc8785
+
+from overt.protocol.errors import DataError
+
+Json = dict[str, Any]
+
+
+def canonical_bytes(value: Any) -> bytes:
+    """Return the RFC 8785 serialisation of a JSON value.
+
+    Raises:
+        DataError: The value has no JSON form (a float that is not finite, an
+            integer beyond 2**53, a foreign type).
+    """
+    try:
+        return rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError as error:
+        raise DataError(f"A value has no canonical JSON form: {error}.") from error
+
+
+def parse_json(data: bytes, *, what: str) -> Json:
+    """Parse bytes that must be one JSON object.
+
+    Raises:
+        DataError: The bytes are no JSON object; the message names `what`.
+    """
+    try:
+        value = json.loads(data)
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"{what} is not JSON.") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{what} is not a JSON object.")
+    return value
+
+
+def sha256_hex(data: bytes) -> str:
+    """Return the SHA-256 of the bytes as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def b64(data: bytes) -> str:
+    """Return base64url without padding (RFC 4648, section 5)."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def unb64(text: str, *, what: str) -> bytes:
+    """Decode base64url without padding.
+
+    Raises:
+        DataError: The text is not base64url; the message names `what`.
+    """
+    try:
+        return base64.b64decode(
+            text + "=" * (-len(text) % 4), altchars=b"-_", validate=True
+        )
+    except (binascii.Error, ValueError) as error:
+        raise DataError(f"{what} is not base64url.") from error

@@ -1,0 +1,1 @@
+"""From the desktop to records: lanes, screen, context, quarantine, session."""

@@ -1,0 +1,1 @@
+"""The participant's side: enrolment, consent, lease, control, review, sending."""

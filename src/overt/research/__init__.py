@@ -1,0 +1,1 @@
+"""Zone 3, jobs under a grant: from a release to an evaluated agent."""

@@ -1,0 +1,1 @@
+"""Datasets: Parquet with manifest and card, sealed at rest."""

@@ -1,0 +1,1 @@
+"""Environments, oracles, scorers and baselines."""

@@ -1,0 +1,1 @@
+"""Training: a pixel policy in PyTorch."""

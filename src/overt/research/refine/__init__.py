@@ -1,0 +1,1 @@
+"""From released segments to trajectories: events, actions, steps, episodes."""

@@ -1,0 +1,1 @@
+"""The one part that unwraps keys: policy, log entry, unwrap, stream."""

@@ -1,0 +1,1 @@
+"""Roster, policy, consent, grants, halt and withdrawal: who may do what."""

@@ -1,0 +1,1 @@
+"""Admission of devices, consent records and sealed segments."""

@@ -1,0 +1,1 @@
+"""Objects and rows: where ciphertext and facts about it lie."""
