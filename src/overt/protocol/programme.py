@@ -1,0 +1,492 @@
+"""The programme: what may be recorded, for what, by whose leave; and invitations.
+
+A programme is a JSON document signed by the programme keys (`programme.v1`), made
+from a steward's TOML file. Devices pin the programme keys by their invitation and
+trust nothing that does not lead up to them: roster, notice, allow-list, service keys
+and the public half of the person's vault key (`person-key.v1`). Specified in
+docs/spec/programme.md.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Literal
+
+from overt.protocol.canonical import Json, b64, canonical_bytes, sha256_hex, unb64
+from overt.protocol.errors import DataError, SealError, UsageError
+from overt.protocol.ids import check_id
+from overt.protocol.records import Level
+from overt.protocol.sealing import SealingPublicKey
+from overt.protocol.signing import (
+    public_key,
+    sign_document,
+    trusted_keys,
+    verify_document,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
+
+Role = Literal[
+    "steward", "approver", "researcher", "auditor", "operator", "representative"
+]
+ROLES: tuple[Role, ...] = (
+    "steward", "approver", "researcher", "auditor", "operator", "representative",
+)  # fmt: skip
+DATA_TYPES = ("input", "screen", "context")
+SERVICES = ("lease", "receipt", "log")
+FORBIDDEN_PURPOSES = (
+    "performance-review", "discipline", "dismissal", "productivity-scoring",
+    "emotion-inference", "individual-monitoring", "hr-matching",
+)  # fmt: skip
+MAX_LEASE_S = 15 * 60
+
+# Never recorded, whatever a programme says; a fuller list of classes is in redact.
+NEVER_CLASSES = (
+    "keepassxc", "bitwarden", "1password", "seahorse", "xterm", "uxterm", "konsole",
+    "gnome-terminal*", "xfce4-terminal", "alacritty", "kitty", "i3lock", "xscreensaver",
+)  # fmt: skip
+_PRIVATE_TITLES = ("incognito", "private browsing", "inprivate", "inkognito")
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """One purpose that a participant consents to, or not."""
+
+    id: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The notice to participants; a new version asks for fresh consent."""
+
+    version: str
+    language: str
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of language, version and text."""
+        return sha256_hex(canonical_bytes(asdict(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Dpia:
+    """The data protection impact assessment on record.
+
+    Attributes:
+        reference: Where the assessment lies, in the controller's words.
+        author: Who signed it.
+        date: When, `YYYY-MM-DD`.
+        covers: `Programme.configuration_digest` of what it assessed.
+    """
+
+    reference: str
+    author: str
+    date: str
+    covers: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AllowRule:
+    """One app, or pages of it, that may be recorded.
+
+    Attributes:
+        app: Window class (second part of WM_CLASS), a case-insensitive glob.
+        level: At what level.
+        url: For browsers: a prefix of the page's URL that ends at a path border.
+        title: A regular expression that the whole window title must match.
+    """
+
+    app: str
+    level: Level
+    url: str = ""
+    title: str = ""
+
+    def matches(self, app: str, url: str | None, title: str) -> bool:
+        """Whether a window of that class, page and title falls under this rule."""
+        return (
+            fnmatchcase(app.lower(), self.app.lower())
+            and (not self.url or (url is not None and _under(url, self.url)))
+            and (not self.title or re.fullmatch(self.title, title) is not None)
+        )
+
+
+def _under(url: str, prefix: str) -> bool:
+    page = url.split("#", 1)[0].split("?", 1)[0]
+    folder = prefix if prefix.endswith("/") else prefix + "/"
+    return ".." not in page and (page == prefix or page.startswith(folder))
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody on the roster.
+
+    Attributes:
+        name: How the programme calls them, unique.
+        roles: Their roles.
+        key: base64url Ed25519 public key that signs their requests and approvals.
+        human: One id per human: two accounts of one person have the same.
+    """
+
+    name: str
+    roles: tuple[Role, ...]
+    key: str
+    human: str
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """A whole programme, as signed.
+
+    Attributes:
+        programme: Programme id.
+        version: Counts up; a device refuses an older one than it has seen.
+        title: In a few words.
+        controller: Who is responsible, with contact.
+        purposes: What recordings may be used for.
+        notice: What participants are told.
+        dpia: The assessment of exactly this configuration.
+        allow: What may be recorded; everything else is not.
+        data_types: Which of input, screen, context are asked for.
+        retention_days: After how many days segments expire.
+        regions: Where data may be processed, for example `EU`.
+        min_cohort: Smallest number of people that a grant may cover.
+        lease_s: How long a device may record without fresh programme state.
+        threshold: How many programme keys sign.
+        roster: Who has which role.
+        services: Public keys of the vault: `lease`, `receipt`, `log`.
+    """
+
+    programme: str
+    version: int
+    title: str
+    controller: str
+    purposes: tuple[Purpose, ...]
+    notice: Notice
+    dpia: Dpia
+    allow: tuple[AllowRule, ...]
+    data_types: tuple[str, ...]
+    retention_days: int
+    regions: tuple[str, ...]
+    min_cohort: int
+    lease_s: int
+    threshold: int
+    roster: tuple[Member, ...]
+    services: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def configuration_digest(self) -> str:
+        """SHA-256 of everything but the DPIA's own record."""
+        body = asdict(self)
+        del body["dpia"]
+        return sha256_hex(canonical_bytes(body))
+
+    @property
+    def dpia_covers_this(self) -> bool:
+        """Whether the DPIA was signed for exactly this configuration."""
+        return self.dpia.covers == self.configuration_digest
+
+    def level_for(self, app: str, url: str | None, title: str) -> Level:
+        """Return the level of a window by class, page URL and title.
+
+        What no rule allows is `off`; so are terminals, password managers, lock
+        screens and private windows whatever the rules say. Of several rules the
+        strictest holds.
+        """
+        name = app.lower()
+        if any(fnmatchcase(name, never) for never in NEVER_CLASSES):
+            return Level.OFF
+        if any(word in title.lower() for word in _PRIVATE_TITLES):
+            return Level.OFF
+        levels = [rule.level for rule in self.allow if rule.matches(app, url, title)]
+        return min(levels, key=list(Level).index) if levels else Level.OFF
+
+    def needs_url(self, app: str) -> bool:
+        """Whether windows of that class are allowed by page only."""
+        return any(
+            rule.url and fnmatchcase(app.lower(), rule.app.lower())
+            for rule in self.allow
+        )
+
+    def member(self, name: str) -> Member:
+        """Return a member by name.
+
+        Raises:
+            DataError: Nobody of that name is on the roster.
+        """
+        for member in self.roster:
+            if member.name == name:
+                return member
+        raise DataError(f"{name!r:.60} is not on the programme's roster.")
+
+    def members(self, role: Role) -> tuple[Member, ...]:
+        """Return all members that have a role."""
+        return tuple(member for member in self.roster if role in member.roles)
+
+    def service_key(self, service: str) -> Ed25519PublicKey:
+        """Return the public key of one of the vault's services.
+
+        Raises:
+            DataError: The programme names no such service.
+        """
+        try:
+            return public_key(self.services[service])
+        except KeyError as error:
+            raise DataError(f"The programme names no key for {service!r}.") from error
+
+
+def programme_json(programme: Programme) -> Json:
+    """Return the JSON body that the programme keys sign."""
+    return asdict(programme)
+
+
+def parse_programme(body: Json) -> Programme:
+    """Read a programme's JSON body.
+
+    Raises:
+        DataError: A field is missing, foreign or of a wrong form.
+    """
+    try:
+        values = dict(body)
+        programme = Programme(
+            **values
+            | {
+                "purposes": tuple(Purpose(**item) for item in values["purposes"]),
+                "notice": Notice(**values["notice"]),
+                "dpia": Dpia(**values["dpia"]),
+                "allow": tuple(
+                    AllowRule(**item | {"level": Level(item["level"])})
+                    for item in values["allow"]
+                ),
+                "roster": tuple(
+                    Member(**item | {"roles": tuple(item["roles"])})
+                    for item in values["roster"]
+                ),
+                "data_types": tuple(values["data_types"]),
+                "regions": tuple(values["regions"]),
+            }
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"A programme document is malformed: {error}.") from error
+    for problem in programme_problems(programme):
+        raise DataError(problem)
+    return programme
+
+
+def programme_from_toml(
+    text: str, *, programme: str, services: dict[str, str]
+) -> Programme:
+    """Read a steward's TOML file; the DPIA is taken to cover what it says.
+
+    Args:
+        text: The TOML; docs/spec/programme.md lists its tables.
+        programme: The id of the programme.
+        services: The vault's public keys, as its set-up printed them.
+
+    Raises:
+        UsageError: Not TOML, or a table lacks something; the message names it.
+    """
+    try:
+        body = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"The programme file is not TOML: {error}.") from error
+    values: dict[str, Any] = {
+        "version": 1, "min_cohort": 5, "lease_s": 60, "threshold": 2,
+        "data_types": list(DATA_TYPES), **body,
+        "programme": programme, "services": services,
+    }  # fmt: skip
+    values["roster"] = [
+        {"human": item.get("name", ""), **item} for item in values.get("roster", [])
+    ]
+    try:
+        draft = parse_programme(values)
+    except DataError as error:
+        raise UsageError(str(error), remedy="Mend the programme file.") from error
+    return parse_programme(
+        values | {"dpia": values["dpia"] | {"covers": draft.configuration_digest}}
+    )
+
+
+def programme_problems(programme: Programme) -> list[str]:
+    """Return what is wrong with a programme, as sentences; empty if it is sound."""
+    problems = [
+        f"Purpose {purpose.id!r} is forbidden; no programme can have it."
+        for purpose in programme.purposes
+        if purpose.id in FORBIDDEN_PURPOSES
+    ]
+    if not programme.purposes:
+        problems.append("A programme needs at least one [[purposes]].")
+    if not programme.notice.text.strip():
+        problems.append("A programme needs a notice with text.")
+    if not 1 <= programme.lease_s <= MAX_LEASE_S:
+        problems.append(f"lease_s must lie between 1 and {MAX_LEASE_S}.")
+    if programme.retention_days < 1:
+        problems.append("retention_days must be at least 1.")
+    if programme.min_cohort < 1 or programme.threshold < 1:
+        problems.append("min_cohort and threshold must be at least 1.")
+    if foreign := set(programme.data_types) - set(DATA_TYPES):
+        problems.append(f"Unknown data_types: {', '.join(sorted(foreign))}.")
+    if set(programme.services) != set(SERVICES):
+        problems.append(f"A programme names the service keys {', '.join(SERVICES)}.")
+    return problems + _roster_problems(programme) + _rule_problems(programme)
+
+
+def _roster_problems(programme: Programme) -> list[str]:
+    names = [member.name for member in programme.roster]
+    problems = []
+    if len(set(names)) < len(names):
+        problems.append("Two members of the roster have one name.")
+    for member in programme.roster:
+        if foreign := set(member.roles) - set(ROLES):
+            problems.append(f"Unknown roles: {', '.join(sorted(foreign))}.")
+        public_key(member.key)
+    approvers = {member.human for member in programme.members("approver")}
+    if len(approvers) < 2:
+        problems.append("A programme needs two humans with the role approver.")
+    return problems
+
+
+def _rule_problems(programme: Programme) -> list[str]:
+    problems = []
+    for rule in programme.allow:
+        if not rule.app.strip("*? "):
+            problems.append("An [[allow]] rule must name an app, not every app.")
+        try:
+            re.compile(rule.title)
+        except re.error:
+            problems.append(f"The title pattern {rule.title!r:.60} is no expression.")
+    try:
+        date.fromisoformat(programme.dpia.date)
+    except ValueError:
+        problems.append("dpia.date must be a date like 2026-11-23.")
+    return problems
+
+
+def sign_programme(programme: Programme, keys: Sequence[Ed25519PrivateKey]) -> Json:
+    """Return the signed programme document."""
+    return sign_document("programme.v1", programme_json(programme), keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The programme keys that a device has pinned, and how many must sign.
+
+    Attributes:
+        programme: Programme id.
+        keys: Their public halves, base64url.
+        threshold: How many of them make a signature of the programme.
+    """
+
+    programme: str
+    keys: tuple[str, ...]
+    threshold: int
+
+    def verify(self, envelope: Json, kind: str) -> Json:
+        """Return the body of a document that the programme keys have signed.
+
+        Raises:
+            SealError: Not enough programme keys have signed.
+            DataError: The document is malformed.
+        """
+        trusted = trusted_keys([public_key(key) for key in self.keys])
+        return verify_document(envelope, kind, trusted, threshold=self.threshold)
+
+    def programme_of(self, envelope: Json) -> Programme:
+        """Return a programme that the pinned keys have signed.
+
+        Raises:
+            SealError: Not enough programme keys have signed, or it is another
+                programme or has a laxer threshold.
+            DataError: The document is malformed.
+        """
+        programme = parse_programme(self.verify(envelope, "programme.v1"))
+        if programme.programme != self.programme:
+            raise SealError("A signed programme document is another programme's.")
+        if programme.threshold < self.threshold:
+            raise SealError("A programme document lowers the pinned threshold.")
+        return programme
+
+
+def sign_person_key(
+    programme: str,
+    person: str,
+    public: SealingPublicKey,
+    keys: Sequence[Ed25519PrivateKey],
+) -> Json:
+    """Return the programme-signed public half of a person's vault key."""
+    body = {"programme": programme, "person": person, "public": b64(public.raw)}
+    return sign_document("person-key.v1", body, keys)
+
+
+def verify_person_key(anchor: Anchor, envelope: Json, person: str) -> SealingPublicKey:
+    """Return a person's public vault key, checked up to the programme keys.
+
+    Raises:
+        SealError: Not signed by the programme keys, or another person's.
+        DataError: The document is malformed.
+    """
+    body = anchor.verify(envelope, "person-key.v1")
+    if (body.get("programme"), body.get("person")) != (anchor.programme, person):
+        raise SealError("A person's vault key is signed for somebody else.")
+    return SealingPublicKey(unb64(str(body.get("public")), what="a vault key"))
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What the representative hands to somebody: the trust anchor and a code.
+
+    Attributes:
+        anchor: The programme keys to pin.
+        server: Base URL of the vault.
+        person: The pseudonym that the person will have.
+        code: Random secret that admits one device; the vault knows its hash only.
+        person_key: Signed document of the person's public vault key.
+        expires_utc_s: Unix seconds until which it admits.
+    """
+
+    anchor: Anchor
+    server: str
+    person: str
+    code: str
+    person_key: Json
+    expires_utc_s: int
+
+
+def invitation_json(invitation: Invitation) -> Json:
+    """Return an invitation as the JSON object of an invitation file."""
+    return {"overt": "invitation.v1", **asdict(invitation)}
+
+
+def parse_invitation(body: Json) -> Invitation:
+    """Read an invitation file's JSON object.
+
+    Raises:
+        DataError: It is malformed, or its vault key is not signed by its own anchor.
+        SealError: The person's vault key is not signed by the programme keys.
+    """
+    values = dict(body)
+    if values.pop("overt", None) != "invitation.v1":
+        raise DataError("The file is not an overt invitation.")
+    try:
+        anchor = values["anchor"]
+        values["anchor"] = Anchor(
+            anchor["programme"], tuple(anchor["keys"]), anchor["threshold"]
+        )
+        invitation = Invitation(**values)
+        check_id(invitation.person, "part")
+    except (KeyError, TypeError) as error:
+        raise DataError("The invitation lacks something or is altered.") from error
+    verify_person_key(invitation.anchor, invitation.person_key, invitation.person)
+    return invitation
