@@ -1,1 +1,19 @@
 """Recordings at rest on the participant's machine, sealed to their own key."""
+
+from overt.recorder.spool.store import (
+    Spool,
+    SpoolEntry,
+    SpoolState,
+    SpoolWriter,
+    sync_folder,
+    write_private,
+)
+
+__all__ = [
+    "Spool",
+    "SpoolEntry",
+    "SpoolState",
+    "SpoolWriter",
+    "sync_folder",
+    "write_private",
+]

@@ -1,0 +1,311 @@
+"""The spool: recordings at rest on the participant's machine, sealed to their own key.
+
+Input: the bytes of a segment as they are made. Output: one file a segment, CRC-framed,
+each frame encrypted under the segment's own key, which is sealed to the participant's
+own public key: writing needs no private key, and nothing opens without its owner. A
+state file beside it tells what became of the segment; it carries no content. Forgetting
+destroys the sealed key first. Specified in docs/spec/spool.md. Never touches a network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from overt.protocol.canonical import Json, canonical_bytes, parse_json
+from overt.protocol.errors import CaptureError, DataError, SealError
+from overt.protocol.ids import check_id
+from overt.protocol.sealing import BOX_BYTES, KEY_BYTES, SealingKey, SealingPublicKey
+from overt.protocol.segment import SegmentHeader, begin_segment, end_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MAGIC = b"OVERTSP1"
+_FRAME = struct.Struct("<II")  # ciphertext bytes, CRC-32
+_INFO = b"overt spool v1\0"
+
+
+class SpoolState(StrEnum):
+    """What became of a segment on the participant's machine."""
+
+    RECORDING = "recording"
+    WAITING = "waiting"  # for the person's review
+    APPROVED = "approved"  # reviewed; leaves with the next `send`
+    SENT = "sent"
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolEntry:
+    """A segment in the spool, without its content.
+
+    Attributes:
+        segment: Segment id.
+        session: Recording session id.
+        sequence: Number in its session.
+        started_utc_ns: When it began, UTC nanoseconds since 1970.
+        size_bytes: Size of its file.
+        state: What became of it.
+        receipt: The vault's signed receipt, once sent.
+    """
+
+    segment: str
+    session: str
+    sequence: int
+    started_utc_ns: int
+    size_bytes: int
+    state: SpoolState
+    receipt: Json | None = None
+
+
+def _nonce(index: int) -> bytes:
+    return struct.pack("<QI", index, 0)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file of mode 0600 whole or not at all: temporary name, fsync, rename.
+
+    Raises:
+        CaptureError: The disk is full or not writable.
+    """
+    temporary = path.with_name(path.name + ".part")
+    try:
+        with os.fdopen(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
+        ) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise CaptureError(
+            f"{path.name} cannot be written: {error.strerror}.",
+            remedy="Free disk space or mend its rights; nothing was lost.",
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class SpoolWriter:
+    """Writes one segment; `commit` makes what was appended durable.
+
+    Attributes:
+        last_commit_records: How many records the last durable commit held in all.
+    """
+
+    def __init__(
+        self, path: Path, header: SegmentHeader, own: SealingPublicKey
+    ) -> None:
+        head = canonical_bytes(
+            {
+                "segment": header.segment,
+                "session": header.session,
+                "sequence": header.sequence,
+                "started_utc_ns": str(header.started_utc_ns),
+            }
+        )
+        key = os.urandom(KEY_BYTES)
+        self._cipher, self._path = AESGCM(key), path
+        self._pending, self._index, self._records = bytearray(), 0, 0
+        self.last_commit_records = 0
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise CaptureError(
+                f"The spool cannot be written: {error.strerror}."
+            ) from error
+        self._file = os.fdopen(handle, "wb", buffering=0)
+        self._write(MAGIC + struct.pack("<I", len(head)) + head)
+        self._write(own.seal(key, _INFO + head))
+        self._pending += begin_segment(header)
+        sync_folder(path.parent)
+
+    def append(self, record: bytes) -> None:
+        """Take the framed bytes of one record; nothing is on disk before `commit`."""
+        self._pending += record
+        self._records += 1
+
+    @property
+    def pending_bytes(self) -> int:
+        """How many bytes wait for the next commit."""
+        return len(self._pending)
+
+    def commit(self) -> None:
+        """Encrypt what waits, write it and make it durable.
+
+        Raises:
+            CaptureError: The disk is full or not writable; what waits is kept.
+        """
+        if not self._pending:
+            return
+        sealed = self._cipher.encrypt(_nonce(self._index), bytes(self._pending), None)
+        start = self._file.tell()
+        try:
+            self._write(_FRAME.pack(len(sealed), zlib.crc32(sealed)) + sealed)
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(start)
+                self._file.seek(start)
+            raise CaptureError(
+                f"The spool cannot be written: {error.strerror}.",
+                remedy="Free disk space; what was recorded before is kept.",
+            ) from error
+        self._index += 1
+        self._pending.clear()
+        self.last_commit_records = self._records
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+
+    def close(self) -> None:
+        """Write the end record, commit, close; the segment then waits for review."""
+        self._pending += end_segment(self._records)
+        self.commit()
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Close without an end record, as after an error; the file can be recovered."""
+        self._file.close()
+
+
+class Spool:
+    """The folder of segments (mode 0700)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def _file(self, segment: str) -> Path:
+        return self.folder / f"{check_id(segment, 'seg')}.ovsp"
+
+    def _state_file(self, segment: str) -> Path:
+        return self.folder / f"{check_id(segment, 'seg')}.state.json"
+
+    def begin(self, header: SegmentHeader, own: SealingPublicKey) -> SpoolWriter:
+        """Start a segment.
+
+        Raises:
+            CaptureError: The spool is not writable.
+        """
+        self.set_state(header.segment, SpoolState.RECORDING)
+        return SpoolWriter(self._file(header.segment), header, own)
+
+    def set_state(
+        self, segment: str, state: SpoolState, receipt: Json | None = None
+    ) -> None:
+        """Note what became of a segment, durably."""
+        body = {"state": state.value, "receipt": receipt}
+        write_private(self._state_file(segment), canonical_bytes(body))
+
+    def entries(self) -> list[SpoolEntry]:
+        """Return all segments, oldest first."""
+        found = [self.entry(path.stem) for path in self.folder.glob("seg_*.ovsp")]
+        return sorted(found, key=lambda entry: (entry.started_utc_ns, entry.sequence))
+
+    def entry(self, segment: str) -> SpoolEntry:
+        """Return one segment's facts.
+
+        Raises:
+            DataError: There is no such segment, or its head is malformed.
+        """
+        path = self._file(segment)
+        try:
+            with path.open("rb") as file:
+                head = _read_head(file.read(1 << 16))
+            size_bytes = path.stat().st_size
+        except OSError as error:
+            raise DataError(f"There is no segment {segment} in the spool.") from error
+        body = parse_json(head, what="A spool file's head")
+        state = self._state(segment)
+        return SpoolEntry(
+            segment,
+            str(body["session"]),
+            int(body["sequence"]),
+            int(body["started_utc_ns"]),
+            size_bytes,
+            SpoolState(state["state"]),
+            state["receipt"],
+        )
+
+    def _state(self, segment: str) -> Json:
+        try:
+            return parse_json(
+                self._state_file(segment).read_bytes(), what="A spool state"
+            )
+        except FileNotFoundError:
+            return {"state": SpoolState.WAITING.value, "receipt": None}
+
+    def read(self, segment: str, own: SealingKey) -> bytes:
+        """Open a segment: the bytes of its container, as far as they are whole.
+
+        Raises:
+            DataError: There is no such segment or it is malformed.
+            SealError: The key is not its owner's.
+        """
+        try:
+            data = self._file(segment).read_bytes()
+        except OSError as error:
+            raise DataError(f"There is no segment {segment} in the spool.") from error
+        head = _read_head(data)
+        start = len(MAGIC) + 4 + len(head)
+        key = own.open(data[start : start + BOX_BYTES], _INFO + head)
+        return b"".join(_open_frames(data, start + BOX_BYTES, AESGCM(key)))
+
+    def forget(self, segment: str) -> None:
+        """Destroy a segment: its sealed key is overwritten first, then the file goes."""
+        path = self._file(segment)
+        with contextlib.suppress(FileNotFoundError):
+            head = _read_head(path.read_bytes()[: 1 << 16])
+            with path.open("r+b", buffering=0) as file:
+                file.seek(len(MAGIC) + 4 + len(head))
+                file.write(os.urandom(BOX_BYTES))
+                os.fsync(file.fileno())
+            path.unlink()
+        self._state_file(segment).unlink(missing_ok=True)
+        sync_folder(self.folder)
+
+
+def _read_head(data: bytes) -> bytes:
+    if not data.startswith(MAGIC) or len(data) < 12:
+        raise DataError("A file does not begin like an overt spool file.")
+    (size,) = struct.unpack_from("<I", data, 8)
+    if len(data) < 12 + size:
+        raise DataError("A spool file is truncated in its head.")
+    return data[12 : 12 + size]
+
+
+def _open_frames(data: bytes, offset: int, cipher: AESGCM) -> Iterator[bytes]:
+    """Yield decrypted frames up to the first torn one."""
+    index = 0
+    while offset + _FRAME.size <= len(data):
+        size, crc = _FRAME.unpack_from(data, offset)
+        sealed = data[offset + _FRAME.size : offset + _FRAME.size + size]
+        if len(sealed) < size or zlib.crc32(sealed) != crc:
+            return
+        try:
+            yield cipher.decrypt(_nonce(index), sealed, None)
+        except InvalidTag as error:
+            raise SealError("A spool file was altered.") from error
+        offset += _FRAME.size + size
+        index += 1
