@@ -273,7 +273,7 @@ class Spool:
         return b"".join(_open_frames(data, start + BOX_BYTES, AESGCM(key)))
 
     def forget(self, segment: str) -> None:
-        """Destroy a segment: its sealed key is overwritten first, then the file goes."""
+        """Destroy a segment: its sealed key is overwritten first, then the file."""
         path = self._file(segment)
         with contextlib.suppress(FileNotFoundError):
             head = _read_head(path.read_bytes()[: 1 << 16])

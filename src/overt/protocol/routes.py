@@ -1,0 +1,57 @@
+"""The vault's HTTP routes, as clients and servers share them.
+
+Bodies are JSON unless said otherwise; a signed document is a DSSE envelope
+(`signing.py`). `signed call` means the Authorization header of `calls.py`. Errors are
+JSON `{"error": sentence, "remedy": sentence, "code": class name}` with a status of 4xx
+(400 malformed, 401 not signed, 403 forbidden, 404, 409 conflict or replay, 413, 423
+halted) or 503.
+
+| route | caller | body | answer |
+|---|---|---|---|
+| GET PROGRAMME | anyone | | signed `programme.v1` |
+| POST ENROL | invited device | `enrolment.v1`, signed by the device's new key: {programme, code, person, device, key} | receipt `enrolment` |
+| POST LEASE | device, signed call | {nonce} | signed `lease.v1` |
+| POST CONSENTS | device, signed call | `consent.v1` | receipt `consent` |
+| POST WITHDRAWALS | device, signed call | `withdrawal.v1` | receipt `withdrawal` |
+| PUT SEGMENTS/{segment} | device, signed call | sealed bytes | receipt `segment`; the same bytes again: the same receipt |
+| GET READERS | device, signed call | | {"reads": [{log_index, day, purpose, requester, request, segment}], "checkpoint": text} |
+| POST INVITATIONS | steward, signed call | {person, code_sha256, person_key, expires_utc_s} | {} |
+| POST REQUESTS | researcher, signed call | `access-request.v1` | {request, digest} |
+| GET REQUESTS | researcher, approver, steward, auditor; signed call | | {"requests": [{request, document, digest, state, approvals: [documents]}]} |
+| POST REQUESTS/{request}/approvals | approver, signed call | `approval.v1` | {state} |
+| POST HALTS | steward or representative, signed call | `halt.v1` | {state} |
+| GET STATE | steward, auditor, representative, operator; signed call | | {state, reason, version, devices, consents, segments, reads, requests}; counts of people below 5 are null |
+| GET LOG/checkpoint, LOG/tile/... | anyone | | C2SP tlog-tiles |
+| GET HEALTH | anyone | | {"ok": true} |
+
+The broker, a process with an address of its own:
+
+| route | caller | body | answer |
+|---|---|---|---|
+| POST PERSON_KEYS | steward, signed call | {} | {person, public}: a fresh pseudonym and the public half of its vault key |
+| POST RELEASES | researcher, signed call | {request} | stream of `release.py` |
+| POST APPENDS | vault server, service token | {entries: [object]} | {indices: [int]} |
+| POST ERASURES | vault server, service token | {person} | {epoch, final} |
+| GET HEALTH | anyone | | {"ok": true} |
+"""  # noqa: E501 - a table row is one line
+
+PROGRAMME = "/v1/programme"
+ENROL = "/v1/enrol"
+LEASE = "/v1/lease"
+CONSENTS = "/v1/consents"
+WITHDRAWALS = "/v1/withdrawals"
+SEGMENTS = "/v1/segments"
+READERS = "/v1/readers"
+INVITATIONS = "/v1/invitations"
+REQUESTS = "/v1/requests"
+HALTS = "/v1/halts"
+STATE = "/v1/state"
+LOG = "/v1/log"
+HEALTH = "/v1/health"
+
+PERSON_KEYS = "/v1/person-keys"
+RELEASES = "/v1/releases"
+APPENDS = "/v1/appends"
+ERASURES = "/v1/erasures"
+
+MAX_SEGMENT_BYTES = 64 << 20
