@@ -1,0 +1,37 @@
+# `make demo` runs the whole of overt on this machine; `make test` is what CI runs.
+# Both set up all they need. Nothing here needs an account, a key or a screen.
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+
+help: ## say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: ## virtual environment and system packages, as demo and test need them
+	@sh requirements/system.sh
+	@sh requirements/install.sh learn
+
+demo: setup ## record, seal, govern, release, refine, train, evaluate: one run, then demo-report/
+	@$(PY) -m demo $(if $(HUMAN),--human) $(DEMO)
+
+demo-full: setup ## the same over 15 tasks and 3 training seeds (hours)
+	@$(PY) -m demo --full $(DEMO)
+
+lint: setup
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+
+test: lint ## linters and all tests but the long ones
+	$(PY) -m pytest -m "not long" $(PYTEST)
+
+long: setup ## soak, fuzz and kill loops
+	$(PY) -m pytest -m long --timeout 3600 $(PYTEST)
+
+lock: ## write the lock files anew
+	requirements/compile.sh
+
+clean: ## remove what demo and tests left
+	rm -rf .demo demo-report bench-report .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: help setup demo demo-full lint test long lock clean
