@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from overt.protocol.actions import Button
 
 _BUTTONS: dict[Button, int] = {"left": 1, "middle": 2, "right": 3}
-_WHEEL = {"up": 4, "down": 5, "left": 6, "right": 7}
+Wheel = Literal["up", "down", "left", "right"]
+_WHEEL: dict[Wheel, int] = {"up": 4, "down": 5, "left": 6, "right": 7}
 _MODIFIERS = {
     "ctrl": XK.XK_Control_L,
     "alt": XK.XK_Alt_L,
@@ -153,13 +154,22 @@ class Synth:
         """Wait a random time between two bounds, divided by the pace."""
         time.sleep(self.rng.uniform(low_s, high_s) / self.pace)
 
-    def click(self, button: Button = "left", *, count: int = 1) -> None:
-        """Press and release a button where the pointer is, as a finger does."""
+    def click(
+        self, button: Button = "left", *, count: int = 1, human: bool = True
+    ) -> None:
+        """Press and release a button where the pointer is.
+
+        Args:
+            button: Which button.
+            count: How often; 2 is a double click.
+            human: Whether to hold it as a finger does, else as short as can be.
+        """
         for nth in range(count):
-            if nth:
+            if nth and human:
                 self.dwell(0.06, 0.11)
             self.button(_BUTTONS[button], press=True)
-            self.dwell(0.05, 0.11)
+            if human:
+                self.dwell(0.05, 0.11)
             self.button(_BUTTONS[button], press=False)
 
     def drag(self, to_x_px: int, to_y_px: int, button: Button = "left") -> None:
@@ -170,7 +180,7 @@ class Synth:
         self.dwell(0.08, 0.15)
         self.button(_BUTTONS[button], press=False)
 
-    def scroll(self, direction: Literal["up", "down", "left", "right"]) -> None:
+    def scroll(self, direction: Wheel) -> None:
         """Turn the wheel by one step."""
         self.button(_WHEEL[direction], press=True)
         self.button(_WHEEL[direction], press=False)
