@@ -1,0 +1,70 @@
+"""`overt`: one entry for every command, each loaded when it is called.
+
+Input: arguments. Output: the command's exit code. A command lives in the module that
+`COMMANDS` names; its heavy imports stand inside its functions, so that help stays
+quick. No command's work is done here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from overt.cli.output import Failure, failure, wants_json
+from overt.protocol.errors import OvertError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COMMANDS: dict[str, str] = {
+    # the participant's
+    # the server's and the research side's
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported by name when they are needed."""
+
+    def __init__(self, *args: Any, lazy: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in the order of the alphabet."""
+        return sorted({*super().list_commands(ctx), *self._lazy})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command; None for a name that does not exist."""
+        target = self._lazy.get(cmd_name)
+        if target is None:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = target.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; turn overt's errors into messages and exit codes."""
+        try:
+            return super().invoke(ctx)
+        except OvertError as error:
+            raise failure(error, as_json=wants_json(ctx)) from error
+        except click.UsageError as error:
+            if not wants_json(ctx):
+                raise
+            raise Failure(error.format_message(), "", 2, as_json=True) from error
+
+
+@click.command(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="overt")
+def main() -> None:
+    """Record how people work at a computer, openly and with each person's say."""
+
+
+if __name__ == "__main__":
+    main()

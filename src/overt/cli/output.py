@@ -1,0 +1,102 @@
+"""What every command shares: `--json`, results, errors, documented exit codes.
+
+Input: a command's value or error. Output: text or JSON on stdout, errors on stderr.
+Never prints captured content that a command did not ask for.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from overt.protocol.errors import OvertError
+
+_META = "overt.json"
+
+
+def _note(ctx: click.Context, _param: click.Parameter, value: object) -> bool:
+    ctx.meta[_META] = bool(value)
+    return bool(value)
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `--json`; it arrives as the argument `as_json`."""
+    option = click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        is_eager=True,
+        callback=_note,
+        help="Print results and errors as JSON.",
+    )
+    return option(command)
+
+
+def wants_json(ctx: click.Context) -> bool:
+    """Whether the command that ran under this context was given `--json`."""
+    return bool(ctx.meta.get(_META))
+
+
+class Failure(click.ClickException):
+    """An error on its way to the terminal, with its remedy and exit code."""
+
+    def __init__(
+        self, message: str, remedy: str, exit_code: int, *, as_json: bool
+    ) -> None:
+        super().__init__(message)
+        self.remedy, self.exit_code, self.as_json = remedy, exit_code, as_json
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print to stderr: one JSON object, or the message and the remedy."""
+        if self.as_json:
+            body = {
+                "error": self.message,
+                "remedy": self.remedy,
+                "exit_code": self.exit_code,
+            }
+            click.echo(json.dumps(body), file=file, err=file is None)
+            return
+        click.echo(f"Error: {self.message}", file=file, err=file is None)
+        if self.remedy:
+            click.echo(f"  {self.remedy}", file=file, err=file is None)
+
+
+def failure(error: OvertError, *, as_json: bool) -> Failure:
+    """Return an overt error as Click shows it."""
+    message = str(error).removesuffix(error.remedy).rstrip()
+    return Failure(message, error.remedy, error.exit_code, as_json=as_json)
+
+
+def emit(value: Any, text: str | None = None, *, as_json: bool) -> None:
+    """Print a command's result.
+
+    Args:
+        value: The result as JSON data.
+        text: The same for a reader; without it the value's lines are printed.
+        as_json: Whether the caller asked for JSON.
+    """
+    if as_json:
+        click.echo(json.dumps(value, ensure_ascii=False))
+    else:
+        click.echo(text if text is not None else "\n".join(_lines(value)))
+
+
+def _lines(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [f"{name}: {item}" for name, item in value.items()]
+    if isinstance(value, list):
+        return [str(item) for item in value]
+    return [str(value)]
+
+
+def exit_codes(*errors: type[OvertError]) -> str:
+    """Return a command's epilog: what its exit codes mean."""
+    rows = [(0, "Done."), (2, "The command or its input is malformed.")]
+    rows += [(kind.exit_code, (kind.__doc__ or "").split("\n")[0]) for kind in errors]
+    rows = sorted(set(rows))
+    return "\b\nExit codes:\n" + "\n".join(f"  {code}  {text}" for code, text in rows)
