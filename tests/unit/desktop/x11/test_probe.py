@@ -1,0 +1,44 @@
+import os
+import subprocess
+
+import pytest
+
+from overt.desktop.x11.probe import missing
+
+
+def test_wayland_is_refused_with_the_remedy() -> None:
+    found = missing(
+        None,
+        {
+            "WAYLAND_DISPLAY": "wayland-0",
+            "XDG_SESSION_TYPE": "wayland",
+            "DISPLAY": ":0",
+        },
+    )
+    assert len(found) == 1
+    assert "X11 (Xorg) session" in found[0]
+
+
+def test_no_display_is_named() -> None:
+    assert "No display is set" in missing(None, {})[0]
+
+
+@pytest.mark.display
+def test_a_whole_display_lacks_nothing(x_server: str) -> None:
+    assert missing(x_server) == []
+
+
+@pytest.mark.display
+def test_a_display_without_record_is_named() -> None:
+    reader, writer = os.pipe()
+    command = ["/usr/bin/Xvfb", "-displayfd", str(writer), "-extension", "RECORD"]
+    server = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
+    os.close(writer)
+    with os.fdopen(reader) as said:
+        name = f":{said.readline().strip()}"
+    found = missing(name)
+    server.terminate()
+    server.wait()
+    assert len(found) == 1
+    assert "lacks the extension RECORD" in found[0]
+    assert "+extension RECORD" in found[0]
