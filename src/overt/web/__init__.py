@@ -1,1 +1,1 @@
-"""What all pages share: base template, style, player, security headers."""
+"""What all pages share: base template, style, player, sessions, security headers."""
