@@ -1,0 +1,36 @@
+"""`overt key`: the keys of members and of programme key holders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from overt.cli.members import make_key, passphrase_option, read_passphrase
+from overt.cli.output import emit, exit_codes, json_option
+
+
+@click.group()
+def key() -> None:
+    """Make and show the keys of stewards, approvers, researchers and others."""
+
+
+@key.command(epilog=exit_codes())
+@click.argument("name")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The key file to write (mode 0600).",
+)
+@passphrase_option
+@json_option
+def new(name: str, output: Path, passphrase_file: Path | None, as_json: bool) -> None:
+    """Make a signing key for NAME, kept under a passphrase.
+
+    Only the public half leaves this machine: put it into the programme's roster.
+    """
+    passphrase = read_passphrase(passphrase_file, what=f"{name}'s key", confirm=True)
+    about = make_key(name, output, passphrase)
+    emit(about, f"{output}\npublic: {about['public']}", as_json=as_json)
