@@ -49,7 +49,8 @@ class Failure(click.ClickException):
         self, message: str, remedy: str, exit_code: int, *, as_json: bool
     ) -> None:
         super().__init__(message)
-        self.remedy, self.exit_code, self.as_json = remedy, exit_code, as_json
+        self.remedy, self.as_json = remedy, as_json
+        self.exit_code: int = exit_code  # type: ignore[misc] # Click's own is a class's
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print to stderr: one JSON object, or the message and the remedy."""

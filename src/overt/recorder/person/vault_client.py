@@ -1,0 +1,185 @@
+"""The vault's routes as the participant's machine calls them.
+
+Input: signed documents and sealed bytes. Output: the vault's answers, not yet
+verified: every caller checks signatures itself. Calls are signed (`protocol.calls`);
+redirects, proxies and plain HTTP beyond this machine are refused. Never sends
+anything that is not sealed or a signed paper.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Self
+
+import httpx
+
+from overt.protocol import errors, routes
+from overt.protocol.calls import sign_call
+from overt.protocol.canonical import Json, canonical_bytes, parse_json
+from overt.protocol.errors import NetworkError, OvertError, UsageError, VaultError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_TIMEOUT = httpx.Timeout(10.0, connect=3.0, write=60.0)
+_MOST_ANSWER = 16 << 20
+
+
+def check_server(server: str) -> str:
+    """Return a server's address if it may be talked to.
+
+    Raises:
+        UsageError: It is no http(s) address, or plain HTTP beyond this machine.
+    """
+    try:
+        url = httpx.URL(server)
+    except (httpx.InvalidURL, TypeError) as error:
+        raise UsageError(f"{server!r:.80} is no server address.") from error
+    if url.scheme == "https" and url.host:
+        return server
+    if url.scheme == "http" and url.host in _LOOPBACK:
+        return server
+    raise UsageError(
+        f"{server!r:.80} is no safe server address.",
+        remedy="A vault elsewhere is reached by https:// only.",
+    )
+
+
+class VaultClient:
+    """Calls to one vault, as one device or as nobody."""
+
+    def __init__(
+        self,
+        server: str,
+        key: Ed25519PrivateKey | None = None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        timeout: httpx.Timeout | float = _TIMEOUT,
+    ) -> None:
+        """Take the server's address and the device key that signs the calls.
+
+        Raises:
+            UsageError: The address may not be talked to.
+        """
+        self.server, self._key = check_server(server), key
+        self._http = httpx.Client(
+            base_url=server,
+            transport=transport,
+            timeout=timeout,
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def programme(self) -> Json:
+        """Fetch the signed programme document."""
+        return self._call("GET", routes.PROGRAMME, signed=False)
+
+    def enrol(self, document: Json) -> Json:
+        """Register this device; return the receipt."""
+        return self._call("POST", routes.ENROL, document, signed=False)
+
+    def lease(self, nonce: str) -> Json:
+        """Fetch the signed programme state for a nonce."""
+        return self._call("POST", routes.LEASE, {"nonce": nonce})
+
+    def consent(self, document: Json) -> Json:
+        """Hand a consent document in; return the receipt."""
+        return self._call("POST", routes.CONSENTS, document)
+
+    def withdraw(self, document: Json) -> Json:
+        """Hand a withdrawal in; return the receipt."""
+        return self._call("POST", routes.WITHDRAWALS, document)
+
+    def put_segment(self, segment: str, sealed: bytes) -> Json:
+        """Upload sealed bytes; return the receipt."""
+        return self._call("PUT", f"{routes.SEGMENTS}/{segment}", sealed)
+
+    def readers(self) -> Json:
+        """Fetch who has read this person's segments."""
+        return self._call("GET", routes.READERS)
+
+    def health(self) -> Json:
+        """Ask whether the vault is there."""
+        return self._call("GET", routes.HEALTH, signed=False)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Json | bytes | None = None,
+        *,
+        signed: bool = True,
+    ) -> Json:
+        """Call a route.
+
+        Raises:
+            NetworkError: The vault is away.
+            OvertError: What the vault answered, by the class that it names.
+            DataError: The answer is not JSON.
+        """
+        raw = body if isinstance(body, bytes) else b""
+        if isinstance(body, dict):
+            raw = canonical_bytes(body)
+        kind = "application/octet-stream" if body is raw else "application/json"
+        request = self._http.build_request(
+            method, path, content=raw, headers={"Content-Type": kind}
+        )
+        if signed:
+            self._sign(request, raw)
+        return self._answer(request)
+
+    def _sign(self, request: httpx.Request, body: bytes) -> None:
+        if self._key is None:
+            raise UsageError("This call needs the device key.")
+        request.headers["Authorization"] = sign_call(
+            self._key,
+            method=request.method,
+            target=request.url.raw_path.decode("ascii"),
+            body=body,
+            utc_s=int(time.time()),
+            nonce=secrets.token_hex(16),
+        )
+
+    def _answer(self, request: httpx.Request) -> Json:
+        try:
+            response = self._http.send(request)
+        except httpx.TransportError as error:
+            raise NetworkError(
+                f"The server {self.server} is away.",
+                remedy="What was recorded is kept; try again later.",
+            ) from error
+        if response.is_redirect:
+            raise VaultError(f"The server {self.server} sends elsewhere; refused.")
+        if len(response.content) > _MOST_ANSWER:
+            raise VaultError(f"The server {self.server} answers with too much.")
+        if response.is_error:
+            raise _refusal(response, self.server)
+        return parse_json(response.content, what="The server's answer")
+
+
+def _refusal(response: httpx.Response, server: str) -> OvertError:
+    """Return the vault's error as the class that it names."""
+    try:
+        body = parse_json(response.content, what="An error")
+    except OvertError:
+        body = {}
+    sentence = str(body.get("error") or f"Status {response.status_code}.")[:400]
+    remedy = str(body.get("remedy") or "")[:400]
+    kind = getattr(errors, str(body.get("code")), None)
+    if response.status_code in {502, 503, 504}:
+        kind = NetworkError
+    if not (isinstance(kind, type) and issubclass(kind, OvertError)):
+        kind = VaultError
+    return kind(f"The server {server} refuses: {sentence}", remedy=remedy)
