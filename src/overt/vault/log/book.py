@@ -1,0 +1,93 @@
+"""The entries behind the leaves, and the last head, as rows of the database.
+
+Stage: inside the log. In: numbered salts and entry bytes; out: the same. Entries lie
+apart from the tiles, so that tiles tell nothing and an entry can be erased while its
+leaf stays. It never computes a hash.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, insert, select
+
+from overt.vault.store.rows import LogEntryRow, LogHeadRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from overt.vault.store.database import Database
+
+Numbered = tuple[int, bytes, bytes]  # number, salt, entry
+_PAGE = 1000
+
+
+class EntryBook:
+    """The rows of one log.
+
+    Args:
+        database: Where they lie.
+        origin: The log's name.
+    """
+
+    def __init__(self, database: Database, origin: str) -> None:
+        self._database = database
+        self._origin = origin
+
+    def add(self, first: int, entries: Sequence[tuple[bytes, bytes]]) -> None:
+        """Store salts and entries from number `first` on, durably.
+
+        Raises:
+            VaultError: The database refuses; nothing is stored.
+        """
+        rows = [
+            {"number": first + offset, "salt": salt, "entry": entry}
+            for offset, (salt, entry) in enumerate(entries)
+        ]
+        with self._database.write() as session:
+            session.execute(insert(LogEntryRow), rows)
+
+    def count(self) -> int:
+        """Return how many entries there are."""
+        with self._database.read() as session:
+            return session.scalar(select(func.count(LogEntryRow.number))) or 0
+
+    def cut(self, size: int) -> None:
+        """Take entries away that no checkpoint covers: nobody was answered."""
+        with self._database.write() as session:
+            session.execute(delete(LogEntryRow).where(LogEntryRow.number >= size))
+
+    def head(self) -> tuple[int, bytes] | None:
+        """Return size and root of the last head, if there was one."""
+        with self._database.read() as session:
+            row = session.get(LogHeadRow, self._origin)
+            return None if row is None else (row.size, row.root)
+
+    def set_head(self, size: int, root: bytes) -> None:
+        """Remember a head durably.
+
+        Raises:
+            VaultError: The database refuses.
+        """
+        with self._database.write() as session:
+            session.merge(LogHeadRow(origin=self._origin, size=size, root=root))
+
+    def entry(self, number: int) -> Numbered | None:
+        """Return an entry with its salt; nothing where it is erased or not there."""
+        found = list(self.entries(number, number + 1))
+        return found[0] if found else None
+
+    def entries(self, start: int, end: int) -> Iterator[Numbered]:
+        """Yield the entries from `start` on, before `end`; erased ones are left out."""
+        for first in range(start, end, _PAGE):
+            query = (
+                select(LogEntryRow)
+                .where(LogEntryRow.number >= first)
+                .where(LogEntryRow.number < min(first + _PAGE, end))
+                .order_by(LogEntryRow.number)
+            )
+            with self._database.read() as session:
+                rows = list(session.scalars(query))
+            for row in rows:
+                if row.salt is not None and row.entry is not None:
+                    yield row.number, row.salt, row.entry

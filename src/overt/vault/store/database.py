@@ -1,0 +1,140 @@
+"""The database of rows: SQLite by default, PostgreSQL by URL, migrated at start.
+
+Stage: below govern, log, ingest and broker. In: a URL; out: sessions that commit whole
+or not at all. On SQLite a commit is on disk when it returns (WAL, synchronous=FULL)
+and erased rows are overwritten (secure_delete). It never decides anything.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from overt.protocol.errors import UsageError, VaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine
+
+_PRAGMAS = (
+    "PRAGMA busy_timeout=20000",
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=ON",
+)
+
+
+class Database:
+    """Sessions on a migrated database.
+
+    Args:
+        url: `sqlite:///PATH` or `postgresql+DRIVER://...`.
+
+    Raises:
+        UsageError: The URL is malformed or its driver is not installed.
+        VaultError: The database cannot be opened or migrated.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            self.engine = _engine(url)
+        except (ArgumentError, ImportError) as error:
+            raise UsageError(
+                "The database URL cannot be used.",
+                remedy="Give sqlite:///PATH, or postgresql with an installed driver.",
+            ) from error
+        self._writing = self.engine.execution_options(overt_write=True)
+        try:
+            _migrate(self.engine)
+        except (SQLAlchemyError, OSError) as error:
+            raise VaultError(
+                f"The database cannot be opened ({type(error).__name__}).",
+                remedy="Check that its folder exists and can be written.",
+            ) from error
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Yield a session for reading; nothing that it changes is kept."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Yield a session that commits at the end, or rolls back on an exception.
+
+        On SQLite the write lock is taken at the beginning, so that what was read in
+        the session still holds when it commits.
+
+        Raises:
+            VaultError: The database refused, for example because its disk is full.
+        """
+        with Session(self._writing, expire_on_commit=False) as session:
+            try:
+                with session.begin():
+                    yield session
+            except SQLAlchemyError as error:
+                raise VaultError(
+                    f"The database refused a change ({type(error).__name__})."
+                ) from error
+
+    def scrub(self) -> None:
+        """Bring erased rows out of SQLite's write-ahead log as well."""
+        if self.engine.dialect.name == "sqlite":
+            with self.engine.connect() as connection:
+                connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    engine = create_engine(parsed, hide_parameters=True)
+    if engine.dialect.name == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            _private_file(Path(parsed.database))
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _private_file(path: Path) -> None:
+    """Make the database file with mode 0600; its WAL inherits the mode."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        path.chmod(0o600)
+    except OSError as error:
+        raise VaultError(f"Database {path} cannot be made.") from error
+
+
+def _on_connect(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # transactions begin in _on_begin
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+
+
+def _on_begin(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("overt_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _migrate(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    with engine.execution_options(overt_write=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -1,0 +1,44 @@
+"""Durable local files of mode 0600: whole or not there, on disk before return.
+
+Stage: under the log, the local objects and the keyring. In: a path and bytes; out: a
+file. It never leaves a half-written file under its final name.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name, sync it, rename it, sync its folder."""
+    fresh = path.with_name(f".{path.name}.new")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Bring a file or folder that exists onto the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_folder(path: Path, *, root: Path) -> None:
+    """Make a folder below `root` with its parents, mode 0700, each on disk."""
+    if path.is_dir():
+        return
+    if path != root:
+        make_folder(path.parent, root=root)
+    path.mkdir(mode=0o700, parents=path == root, exist_ok=True)
+    sync(path.parent)

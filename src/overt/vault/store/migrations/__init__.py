@@ -1,0 +1,1 @@
+"""Alembic's migrations of the rows, run when the database is opened."""

@@ -1,0 +1,162 @@
+"""Objects: where ciphertext lies, under random names, written once.
+
+Stage: below ingest (put) and the broker (get). In: sealed bytes; out: the same bytes
+by name. It never sees a key, never overwrites, and names tell nothing: they are 128
+random bits, without time, person or content.
+"""
+
+from __future__ import annotations
+
+import secrets
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, MemoryStore
+
+from overt.protocol.errors import VaultError
+from overt.vault.store.files import sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from obstore.store import ObjectStore as Backend
+
+
+def new_object_name() -> str:
+    """Return a fresh random object name: two digits, a slash, 32 hex digits."""
+    name = secrets.token_hex(16)
+    return f"{name[:2]}/{name}"
+
+
+class Objects(Protocol):
+    """What the vault needs of an object store."""
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store an object durably; refuses to overwrite."""
+
+    def get(self, name: str) -> bytes:
+        """Return an object's bytes."""
+
+    def delete(self, name: str) -> None:
+        """Remove an object; one that is not there is removed already."""
+
+    def names(self) -> Iterator[str]:
+        """Yield the name of every object."""
+
+
+class StoredObjects:
+    """Objects on any backend of obstore.
+
+    Args:
+        backend: The obstore store.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store an object; refuses to overwrite.
+
+        Raises:
+            VaultError: The name is taken, or the store cannot be written.
+        """
+        try:
+            obstore.put(self._backend, name, data, mode="create")
+        except AlreadyExistsError as error:
+            raise VaultError(f"Object {name} exists; none is overwritten.") from error
+        except (BaseError, OSError, ValueError) as error:
+            raise VaultError(
+                f"Object {name} cannot be stored ({type(error).__name__}).",
+                remedy="Check the store's space and permissions, then send again.",
+            ) from error
+
+    def get(self, name: str) -> bytes:
+        """Return an object's bytes.
+
+        Raises:
+            VaultError: There is no such object, or the store cannot be read.
+        """
+        try:
+            return bytes(obstore.get(self._backend, name).bytes())
+        except FileNotFoundError as error:
+            raise VaultError(f"There is no object {name}.") from error
+        except (BaseError, OSError) as error:
+            raise VaultError(
+                f"Object {name} cannot be read ({type(error).__name__}).",
+                remedy="Check that the store is there and that the vault may read it.",
+            ) from error
+
+    def delete(self, name: str) -> None:
+        """Remove an object; one that is not there is removed already.
+
+        Raises:
+            VaultError: The store refuses.
+        """
+        try:
+            obstore.delete(self._backend, name)
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError) as error:
+            raise VaultError(
+                f"Object {name} cannot be erased ({type(error).__name__})."
+            ) from error
+
+    def names(self) -> Iterator[str]:
+        """Yield the name of every object."""
+        for batch in obstore.list(self._backend):
+            yield from (meta["path"] for meta in batch)
+
+
+class LocalObjects(StoredObjects):
+    """Objects as local files of mode 0600 below a folder of mode 0700.
+
+    A put returns after the file and its folders are on disk. Objects cut short by a
+    power failure have no row and so are never served.
+
+    Args:
+        folder: Where the files lie; made when missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(stat.S_IRWXU)
+        self._folder = folder
+        super().__init__(LocalStore(prefix=folder, automatic_cleanup=False))
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store an object durably; refuses to overwrite.
+
+        Raises:
+            VaultError: The name is taken, or the store cannot be written.
+        """
+        path = self._folder / name
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise VaultError(f"Object {name} cannot be stored.") from error
+        super().put(name, data)
+        try:
+            path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+            for each in (path, path.parent, self._folder):
+                sync(each)
+        except OSError as error:
+            raise VaultError(f"Object {name} cannot be made durable.") from error
+
+
+def open_objects(url: str) -> StoredObjects:
+    """Open an object store by URL: `file:///path` or `memory:`.
+
+    Raises:
+        VaultError: No backend of that name is built in.
+    """
+    if url == "memory:":
+        return StoredObjects(MemoryStore())
+    if url.startswith("file:///"):
+        return LocalObjects(Path(url.removeprefix("file://")))
+    raise VaultError(
+        f"No object store is built in for {url.split(':', maxsplit=1)[0]!r}.",
+        remedy="Use file:///FOLDER or memory: .",
+    )

@@ -1,0 +1,194 @@
+"""The rows of the vault: facts about ciphertext, and signed documents as bytes.
+
+Stage: below everything in the vault. A row is a note, not a permission: whoever reads
+one checks the signatures in its `document` up to the programme keys. No row holds
+captured content, a key in clear, or a time of day of a recording (`day` is a date).
+
+Columns named `document` hold a DSSE envelope as RFC 8785 bytes; `*_s` are seconds
+since 1970 UTC at the server.
+"""
+
+from __future__ import annotations
+
+from datetime import date  # noqa: TC003 - SQLAlchemy reads annotations at run time
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """The declarative base; its metadata is what the migrations build."""
+
+
+class ProgrammeRow(Base):
+    """A version of the signed programme; the highest version counts."""
+
+    __tablename__ = "programmes"
+    programme_id: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    document: Mapped[bytes]
+
+
+class HaltRow(Base):
+    """A halt or the lifting of one, in the order it was accepted."""
+
+    __tablename__ = "halts"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    programme_id: Mapped[str] = mapped_column(index=True)
+    halted: Mapped[bool]
+    at_s: Mapped[int]
+    document: Mapped[bytes]
+
+
+class InvitationRow(Base):
+    """An invitation: the hash of its code, never whom it was handed to."""
+
+    __tablename__ = "invitations"
+    code_sha256: Mapped[str] = mapped_column(primary_key=True)
+    programme_id: Mapped[str]
+    expires_s: Mapped[int]
+    state: Mapped[str] = mapped_column(default="open")  # open, used, revoked
+
+
+class PersonRow(Base):
+    """A pseudonym."""
+
+    __tablename__ = "persons"
+    person: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(default="active")  # active, withdrawn, erased
+
+
+class DeviceRow(Base):
+    """An enrolled device with the request that it signed."""
+
+    __tablename__ = "devices"
+    device_id: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str] = mapped_column(ForeignKey("persons.person"), index=True)
+    public_key: Mapped[str] = mapped_column(unique=True)
+    document: Mapped[bytes]
+
+
+class PersonKeyRow(Base):
+    """A person's vault pair: public half, binding, private half wrapped by the KMS."""
+
+    __tablename__ = "person_keys"
+    person: Mapped[str] = mapped_column(primary_key=True)
+    public_half: Mapped[str]
+    epoch: Mapped[int]
+    wrapped: Mapped[bytes | None]  # none once the key is destroyed
+    binding: Mapped[bytes | None]  # PersonKeyBinding signed by programme keys
+
+
+class ConsentRow(Base):
+    """A consent record with its receipt, later also its withdrawal."""
+
+    __tablename__ = "consents"
+    consent_id: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str] = mapped_column(ForeignKey("persons.person"), index=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.device_id"))
+    state: Mapped[str] = mapped_column(default="given")  # given, withdrawn
+    document: Mapped[bytes]
+    receipt: Mapped[bytes]
+    withdrawal: Mapped[bytes | None]
+
+
+class SegmentRow(Base):
+    """A sealed segment that the vault holds, with the receipt that it gave."""
+
+    __tablename__ = "segments"
+    __table_args__ = (UniqueConstraint("session_id", "sequence"),)
+    segment_id: Mapped[str] = mapped_column(primary_key=True)
+    object_name: Mapped[str] = mapped_column(unique=True)
+    size_bytes: Mapped[int]
+    sha256: Mapped[str]
+    person: Mapped[str] = mapped_column(ForeignKey("persons.person"), index=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.device_id"))
+    session_id: Mapped[str]
+    sequence: Mapped[int]
+    consent_id: Mapped[str] = mapped_column(ForeignKey("consents.consent_id"))
+    day: Mapped[date]
+    state: Mapped[str] = mapped_column(default="pending")  # pending, stored, erased
+    receipt: Mapped[bytes | None]
+
+
+class AccessRequestRow(Base):
+    """A researcher's signed request for access."""
+
+    __tablename__ = "access_requests"
+    request_id: Mapped[str] = mapped_column(primary_key=True)
+    requester: Mapped[str]
+    sha256: Mapped[str]
+    state: Mapped[str] = mapped_column(default="open")  # open, granted, refused
+    document: Mapped[bytes]
+
+
+class ApprovalRow(Base):
+    """One approver's signed decision over a request's exact hash."""
+
+    __tablename__ = "approvals"
+    request_id: Mapped[str] = mapped_column(
+        ForeignKey("access_requests.request_id"), primary_key=True
+    )
+    approver: Mapped[str] = mapped_column(primary_key=True)
+    request_sha256: Mapped[str]
+    decision: Mapped[str]  # approve, refuse
+    document: Mapped[bytes]
+
+
+class GrantRow(Base):
+    """A grant: the request with the approvals that make it one."""
+
+    __tablename__ = "grants"
+    grant_id: Mapped[str] = mapped_column(primary_key=True)
+    request_id: Mapped[str] = mapped_column(
+        ForeignKey("access_requests.request_id"), unique=True
+    )
+    expires_s: Mapped[int]
+    state: Mapped[str] = mapped_column(default="active")  # active, revoked
+    document: Mapped[bytes]
+
+
+class LogEntryRow(Base):
+    """What a leaf of the log commits to; `entry` is none once erased."""
+
+    __tablename__ = "log_entries"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    salt: Mapped[bytes | None]
+    entry: Mapped[bytes | None]
+
+
+class LogHeadRow(Base):
+    """The last checkpoint that was answered for; the folder must extend it."""
+
+    __tablename__ = "log_heads"
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    size: Mapped[int]
+    root: Mapped[bytes]
+
+
+class ReleaseRow(Base):
+    """One answered release: which grant, which job key, how many segments."""
+
+    __tablename__ = "releases"
+    release_id: Mapped[str] = mapped_column(primary_key=True)
+    grant_id: Mapped[str] = mapped_column(ForeignKey("grants.grant_id"), index=True)
+    job_key_sha256: Mapped[str]
+    at_s: Mapped[int]
+    segments: Mapped[int]
+
+
+class SeenRequestRow(Base):
+    """The nonce of a signed API request, kept until it has expired anyway."""
+
+    __tablename__ = "seen_requests"
+    nonce: Mapped[str] = mapped_column(primary_key=True)
+    expires_s: Mapped[int] = mapped_column(index=True)
+
+
+class WebSessionRow(Base):
+    """A browser session of the console: the hash of its cookie."""
+
+    __tablename__ = "web_sessions"
+    token_sha256: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str]
+    expires_s: Mapped[int]

@@ -1,0 +1,35 @@
+"""Databases and logs in temporary folders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from overt.vault.store.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Bytes of an empty database, so that not every test runs the migrations."""
+    path = tmp_path_factory.mktemp("migrated") / "vault.db"
+    Database(f"sqlite:///{path}").close()
+    return path.read_bytes()
+
+
+@pytest.fixture
+def database(tmp_path: Path, migrated: bytes) -> Iterator[Database]:
+    (tmp_path / "vault.db").write_bytes(migrated)
+    opened = Database(f"sqlite:///{tmp_path}/vault.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def log_key() -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
