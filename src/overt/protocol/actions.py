@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
 from overt.protocol.errors import DataError
+from overt.protocol.forms import read_form
 
 Button = Literal["left", "middle", "right"]
 Status = Literal["done", "failed", "discard"]
@@ -24,6 +25,10 @@ class Click:
     y_px: int
     button: Button = "left"
     count: int = 1
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise DataError("A click has a count below 1.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +105,13 @@ def parse_action(value: dict[str, Any]) -> Action:
     """Read the JSON form of an action.
 
     Raises:
-        DataError: The kind is not known, or a field is missing, foreign or of a
-            wrong type.
+        DataError: The kind is not known, or a field is missing, foreign or wrong.
     """
+    if not isinstance(value, dict):
+        raise DataError("An action is no table of fields.")
     fields = dict(value)
-    kind = _KINDS.get(fields.pop("action", ""))
+    name = fields.pop("action", None)
+    kind = _KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise DataError(f"No such action: {value.get('action')!r:.40}.")
-    wanted = kind.__dataclass_fields__
-    for name, given in fields.items():
-        kinds = (
-            {"int": int, "bool": bool}.get(str(wanted[name].type), str)
-            if (name in wanted)
-            else None
-        )
-        if kinds is None or type(given) is not kinds:
-            raise DataError(f"Action {kind.action!r} has a wrong field {name!r:.40}.")
-    try:
-        return kind(**fields)
-    except TypeError as error:
-        raise DataError(f"Action {kind.action!r} lacks a field.") from error
+        raise DataError(f"No such action: {name!r:.40}.")
+    return read_form(kind, fields, what=f"Action {name!r}")

@@ -8,6 +8,7 @@ refuses a nonce that it has seen and a time that is more than `MAX_SKEW_S` off.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 SCHEME = "Overt"
 MAX_SKEW_S = 120
+_UTC_S = re.compile(r"[1-9][0-9]{0,11}")
+_NONCE = re.compile(r"[A-Za-z0-9_-]{8,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,10 @@ def parse_call(header: str) -> CallProof:
     """
     scheme, _, rest = header.partition(" ")
     parts = rest.split(",")
-    if scheme != SCHEME or len(parts) != 4 or not parts[1].isdecimal():
+    if scheme != SCHEME or len(parts) != 4 or not _UTC_S.fullmatch(parts[1]):
         raise DataError("The call carries no overt signature.")
+    if not _NONCE.fullmatch(parts[2]):
+        raise DataError("The call's nonce is not 8 to 128 letters, digits, - or _.")
     return CallProof(
         parts[0], int(parts[1]), parts[2], unb64(parts[3], what="a call's signature")
     )

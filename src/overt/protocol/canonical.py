@@ -26,6 +26,8 @@ def canonical_bytes(value: Any) -> bytes:
         return rfc8785.dumps(value)
     except rfc8785.CanonicalizationError as error:
         raise DataError(f"A value has no canonical JSON form: {error}.") from error
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise DataError("A value has no canonical JSON form.") from error
 
 
 def parse_json(data: bytes, *, what: str) -> Json:
@@ -35,12 +37,16 @@ def parse_json(data: bytes, *, what: str) -> Json:
         DataError: The bytes are no JSON object; the message names `what`.
     """
     try:
-        value = json.loads(data)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        value = json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{what} is not JSON.") from error
     if not isinstance(value, dict):
         raise DataError(f"{what} is not a JSON object.")
     return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def sha256_hex(data: bytes) -> str:
@@ -54,14 +60,15 @@ def b64(data: bytes) -> str:
 
 
 def unb64(text: str, *, what: str) -> bytes:
-    """Decode base64url without padding.
+    """Decode base64url without padding; each value has one spelling only.
 
     Raises:
         DataError: The text is not base64url; the message names `what`.
     """
     try:
-        return base64.b64decode(
-            text + "=" * (-len(text) % 4), altchars=b"-_", validate=True
-        )
-    except (binascii.Error, ValueError) as error:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError, TypeError) as error:
         raise DataError(f"{what} is not base64url.") from error
+    if b64(data) != text:  # other alphabet, padding, stray bits or characters
+        raise DataError(f"{what} is not base64url.")
+    return data

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from overt.protocol.canonical import Json, canonical_bytes, sha256_hex
 from overt.protocol.errors import DataError, SealError
+from overt.protocol.forms import read_form
 from overt.protocol.programme import DATA_TYPES, FORBIDDEN_PURPOSES, Programme
 from overt.protocol.signing import sign_document, trusted_keys, verify_document
 
@@ -79,13 +80,9 @@ def parse_consent(body: Json) -> ConsentRecord:
     Raises:
         DataError: A field is missing, foreign or of a wrong form.
     """
-    try:
-        record = ConsentRecord(**body)
-        decisions = [*record.purposes.values(), *record.data_types.values()]
-    except (TypeError, AttributeError) as error:
-        raise DataError("A consent record is malformed.") from error
-    if record.schema != SCHEMA or any(type(item) is not bool for item in decisions):
-        raise DataError("A consent record is malformed.")
+    record = read_form(ConsentRecord, body, what="A consent record")
+    if record.schema != SCHEMA:
+        raise DataError("A consent record is of another schema.")
     return record
 
 
@@ -120,6 +117,8 @@ def consent_problems(record: ConsentRecord, programme: Programme) -> list[str]:
         problems.append("The consent record names a purpose that does not exist.")
     if set(record.agreed_data_types) - set(programme.data_types):
         problems.append("The consent record names a data type that is not asked for.")
+    if record.retention_days < programme.retention_days:
+        problems.append("The programme keeps recordings longer than you were told.")
     return problems
 
 
@@ -155,10 +154,7 @@ def verify_withdrawal(envelope: Json, device: Ed25519PublicKey) -> Withdrawal:
         DataError: The document is malformed.
     """
     body = verify_document(envelope, "withdrawal.v1", trusted_keys([device]))
-    try:
-        return Withdrawal(**body)
-    except TypeError as error:
-        raise DataError("A withdrawal is malformed.") from error
+    return read_form(Withdrawal, body, what="A withdrawal")
 
 
 ReceiptKind = Literal["enrolment", "consent", "withdrawal", "segment"]
@@ -200,10 +196,8 @@ def verify_receipt(envelope: Json, programme: Programme, *, digest: str) -> Rece
         DataError: The document is malformed.
     """
     keys = trusted_keys([programme.service_key("receipt")])
-    try:
-        receipt = Receipt(**verify_document(envelope, "receipt.v1", keys))
-    except TypeError as error:
-        raise DataError("A receipt is malformed.") from error
+    body = verify_document(envelope, "receipt.v1", keys)
+    receipt = read_form(Receipt, body, what="A receipt")
     if (receipt.digest, receipt.programme) != (digest, programme.programme):
         raise SealError(f"Receipt {receipt.receipt} is for something else.")
     return receipt
@@ -243,10 +237,8 @@ def verify_lease(envelope: Json, programme: Programme, *, nonce: str) -> Lease:
         DataError: The document is malformed.
     """
     keys = trusted_keys([programme.service_key("lease")])
-    try:
-        lease = Lease(**verify_document(envelope, "lease.v1", keys))
-    except TypeError as error:
-        raise DataError("A lease is malformed.") from error
+    body = verify_document(envelope, "lease.v1", keys)
+    lease = read_form(Lease, body, what="A lease")
     if (lease.programme, lease.nonce) != (programme.programme, nonce):
         raise SealError("A lease answers another request.")
     return lease

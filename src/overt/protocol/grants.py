@@ -12,8 +12,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from overt.protocol.consent import document_digest
-from overt.protocol.errors import DataError, GovernError
+from overt.protocol.errors import GovernError
+from overt.protocol.forms import read_form
 from overt.protocol.programme import FORBIDDEN_PURPOSES, Member, Programme
+from overt.protocol.records import Level
 from overt.protocol.signing import (
     public_key,
     sign_document,
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from overt.protocol.canonical import Json
+
+_LEVELS = tuple(level.value for level in Level if level is not Level.OFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +130,7 @@ def verify_request(envelope: Json, programme: Programme) -> AccessRequest:
         DataError: The document is malformed.
     """
     body = _body_of(envelope, "access-request.v1", programme, "requester")
-    try:
-        request = AccessRequest(
-            **body | {name: tuple(body[name]) for name in ("cohort", "fields")}
-        )
-    except (KeyError, TypeError) as error:
-        raise DataError("An access request is malformed.") from error
+    request = read_form(AccessRequest, body, what="An access request")
     if "researcher" not in programme.member(request.requester).roles:
         raise GovernError(f"{request.requester} is not a researcher.")
     return request
@@ -148,6 +147,8 @@ def request_problems(request: AccessRequest, programme: Programme) -> list[str]:
         problems.append("The request names a purpose that the programme does not have.")
     if not request.fields or set(request.fields) - set(programme.data_types):
         problems.append("The request names fields that the programme does not have.")
+    if request.level not in _LEVELS:
+        problems.append(f"The request's level is none of {', '.join(_LEVELS)}.")
     if request.region not in programme.regions:
         problems.append("The request would run outside the programme's regions.")
     if request.cohort and len(set(request.cohort)) < programme.min_cohort:
@@ -166,10 +167,7 @@ def verify_approval(envelope: Json, programme: Programme) -> Approval:
         DataError: The document is malformed.
     """
     body = _body_of(envelope, "approval.v1", programme, "approver")
-    try:
-        approval = Approval(**body)
-    except TypeError as error:
-        raise DataError("An approval is malformed.") from error
+    approval = read_form(Approval, body, what="An approval")
     if "approver" not in programme.member(approval.approver).roles:
         raise GovernError(f"{approval.approver} is not an approver.")
     return approval

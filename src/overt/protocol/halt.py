@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from overt.protocol.errors import DataError, GovernError, SealError
+from overt.protocol.forms import read_form
 from overt.protocol.signing import (
     key_id,
     public_key,
@@ -65,10 +66,8 @@ def verify_halt(envelope: Json, programme: Programme) -> HaltOrder:
         )
     }
     keys = trusted_keys([public_key(member.key) for member in members.values()])
-    try:
-        order = HaltOrder(**verify_document(envelope, "halt.v1", keys))
-    except TypeError as error:
-        raise DataError("A halt order is malformed.") from error
+    body = verify_document(envelope, "halt.v1", keys)
+    order = read_form(HaltOrder, body, what="A halt order")
     if order.programme != programme.programme or not order.reason.strip():
         raise GovernError("A halt order needs this programme's id and a reason.")
     humans = {

@@ -46,7 +46,7 @@ def check_id(value: str, kind: IdKind) -> str:
     Raises:
         DataError: The value has another form or names another kind.
     """
-    form = _FORM.fullmatch(value)
+    form = _FORM.fullmatch(value) if isinstance(value, str) else None
     if form is None or form.group(1) != kind:
         raise DataError(f"{value!r:.60} is not an id of kind {kind!r}.")
     return value

@@ -9,15 +9,17 @@ docs/spec/programme.md.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
+from overt.protocol.allow import AllowRule as AllowRule  # noqa: PLC0414 - a part of a programme
+from overt.protocol.allow import is_never_recorded, rule_problems
 from overt.protocol.canonical import Json, b64, canonical_bytes, sha256_hex, unb64
 from overt.protocol.errors import DataError, SealError, UsageError
+from overt.protocol.forms import read_form
 from overt.protocol.ids import check_id
 from overt.protocol.records import Level
 from overt.protocol.sealing import SealingPublicKey
@@ -49,13 +51,6 @@ FORBIDDEN_PURPOSES = (
     "emotion-inference", "individual-monitoring", "hr-matching",
 )  # fmt: skip
 MAX_LEASE_S = 15 * 60
-
-# Never recorded, whatever a programme says; a fuller list of classes is in redact.
-NEVER_CLASSES = (
-    "keepassxc", "bitwarden", "1password", "seahorse", "xterm", "uxterm", "konsole",
-    "gnome-terminal*", "xfce4-terminal", "alacritty", "kitty", "i3lock", "xscreensaver",
-)  # fmt: skip
-_PRIVATE_TITLES = ("incognito", "private browsing", "inprivate", "inkognito")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,37 +91,6 @@ class Dpia:
     author: str
     date: str
     covers: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AllowRule:
-    """One app, or pages of it, that may be recorded.
-
-    Attributes:
-        app: Window class (second part of WM_CLASS), a case-insensitive glob.
-        level: At what level.
-        url: For browsers: a prefix of the page's URL that ends at a path border.
-        title: A regular expression that the whole window title must match.
-    """
-
-    app: str
-    level: Level
-    url: str = ""
-    title: str = ""
-
-    def matches(self, app: str, url: str | None, title: str) -> bool:
-        """Whether a window of that class, page and title falls under this rule."""
-        return (
-            fnmatchcase(app.lower(), self.app.lower())
-            and (not self.url or (url is not None and _under(url, self.url)))
-            and (not self.title or re.fullmatch(self.title, title) is not None)
-        )
-
-
-def _under(url: str, prefix: str) -> bool:
-    page = url.split("#", 1)[0].split("?", 1)[0]
-    folder = prefix if prefix.endswith("/") else prefix + "/"
-    return ".." not in page and (page == prefix or page.startswith(folder))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +169,7 @@ class Programme:
         screens and private windows whatever the rules say. Of several rules the
         strictest holds.
         """
-        name = app.lower()
-        if any(fnmatchcase(name, never) for never in NEVER_CLASSES):
-            return Level.OFF
-        if any(word in title.lower() for word in _PRIVATE_TITLES):
+        if is_never_recorded(app, title):
             return Level.OFF
         levels = [rule.level for rule in self.allow if rule.matches(app, url, title)]
         return min(levels, key=list(Level).index) if levels else Level.OFF
@@ -258,28 +219,7 @@ def parse_programme(body: Json) -> Programme:
     Raises:
         DataError: A field is missing, foreign or of a wrong form.
     """
-    try:
-        values = dict(body)
-        programme = Programme(
-            **values
-            | {
-                "purposes": tuple(Purpose(**item) for item in values["purposes"]),
-                "notice": Notice(**values["notice"]),
-                "dpia": Dpia(**values["dpia"]),
-                "allow": tuple(
-                    AllowRule(**item | {"level": Level(item["level"])})
-                    for item in values["allow"]
-                ),
-                "roster": tuple(
-                    Member(**item | {"roles": tuple(item["roles"])})
-                    for item in values["roster"]
-                ),
-                "data_types": tuple(values["data_types"]),
-                "regions": tuple(values["regions"]),
-            }
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"A programme document is malformed: {error}.") from error
+    programme = read_form(Programme, body, what="A programme")
     for problem in programme_problems(programme):
         raise DataError(problem)
     return programme
@@ -307,9 +247,12 @@ def programme_from_toml(
         "data_types": list(DATA_TYPES), **body,
         "programme": programme, "services": services,
     }  # fmt: skip
-    values["roster"] = [
-        {"human": item.get("name", ""), **item} for item in values.get("roster", [])
-    ]
+    values["roster"] = _with_humans(values.get("roster", []))
+    if isinstance(dpia := values.get("dpia"), dict):
+        values["dpia"] = {
+            name: item.isoformat() if isinstance(item, date) else item
+            for name, item in dpia.items()
+        }
     try:
         draft = parse_programme(values)
     except DataError as error:
@@ -317,6 +260,16 @@ def programme_from_toml(
     return parse_programme(
         values | {"dpia": values["dpia"] | {"covers": draft.configuration_digest}}
     )
+
+
+def _with_humans(roster: Any) -> Any:
+    """Let a member without `human` be a human of their own."""
+    if not isinstance(roster, list):
+        return roster
+    return [
+        {"human": item.get("name", ""), **item} if isinstance(item, dict) else item
+        for item in roster
+    ]
 
 
 def programme_problems(programme: Programme) -> list[str]:
@@ -348,6 +301,8 @@ def _roster_problems(programme: Programme) -> list[str]:
     problems = []
     if len(set(names)) < len(names):
         problems.append("Two members of the roster have one name.")
+    if len({member.key for member in programme.roster}) < len(names):
+        problems.append("Two members of the roster have one key.")
     for member in programme.roster:
         if foreign := set(member.roles) - set(ROLES):
             problems.append(f"Unknown roles: {', '.join(sorted(foreign))}.")
@@ -359,14 +314,7 @@ def _roster_problems(programme: Programme) -> list[str]:
 
 
 def _rule_problems(programme: Programme) -> list[str]:
-    problems = []
-    for rule in programme.allow:
-        if not rule.app.strip("*? "):
-            problems.append("An [[allow]] rule must name an app, not every app.")
-        try:
-            re.compile(rule.title)
-        except re.error:
-            problems.append(f"The title pattern {rule.title!r:.60} is no expression.")
+    problems = [item for rule in programme.allow for item in rule_problems(rule)]
     try:
         date.fromisoformat(programme.dpia.date)
     except ValueError:
@@ -440,7 +388,7 @@ def verify_person_key(anchor: Anchor, envelope: Json, person: str) -> SealingPub
     body = anchor.verify(envelope, "person-key.v1")
     if (body.get("programme"), body.get("person")) != (anchor.programme, person):
         raise SealError("A person's vault key is signed for somebody else.")
-    return SealingPublicKey(unb64(str(body.get("public")), what="a vault key"))
+    return SealingPublicKey(unb64(str(body.get("public")), what="A vault key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -479,14 +427,8 @@ def parse_invitation(body: Json) -> Invitation:
     values = dict(body)
     if values.pop("overt", None) != "invitation.v1":
         raise DataError("The file is not an overt invitation.")
-    try:
-        anchor = values["anchor"]
-        values["anchor"] = Anchor(
-            anchor["programme"], tuple(anchor["keys"]), anchor["threshold"]
-        )
-        invitation = Invitation(**values)
-        check_id(invitation.person, "part")
-    except (KeyError, TypeError) as error:
-        raise DataError("The invitation lacks something or is altered.") from error
+    invitation = read_form(Invitation, values, what="The invitation")
+    check_id(invitation.anchor.programme, "prog")
+    check_id(invitation.person, "part")
     verify_person_key(invitation.anchor, invitation.person_key, invitation.person)
     return invitation

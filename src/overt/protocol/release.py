@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from overt.protocol.canonical import canonical_bytes, parse_json
 from overt.protocol.errors import DataError
+from overt.protocol.forms import read_form
 from overt.protocol.sealing import (
     SealedSegment,
     SealingKey,
@@ -69,10 +70,8 @@ def read_release(
     if not data.startswith(MAGIC) or len(data) < 12:
         raise DataError("A file does not begin like an overt release.")
     (size,) = struct.unpack_from("<I", data, 8)
-    try:
-        header = ReleaseHeader(**parse_json(data[12 : 12 + size], what="A release"))
-    except TypeError as error:
-        raise DataError("A release's header is malformed.") from error
+    body = parse_json(data[12 : 12 + size], what="A release's header")
+    header = read_form(ReleaseHeader, body, what="A release's header")
     parts = [(box, parse_sealed(sealed)) for box, sealed in _parts(data, 12 + size)]
     if len(parts) != header.segments:
         raise DataError(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from overt.protocol.canonical import Json, canonical_bytes, parse_json, sha256_hex
 from overt.protocol.errors import DataError, SealError
+from overt.protocol.forms import read_form
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -53,14 +54,23 @@ class SealingPublicKey:
         if len(raw) != _MLKEM_PUBLIC + _X25519:
             raise DataError("A sealing public key does not have 1216 bytes.")
         self.raw = raw
-        self._key = hpke.MLKEM768X25519PublicKey(
-            MLKEM768PublicKey.from_public_bytes(raw[:_MLKEM_PUBLIC]),
-            X25519PublicKey.from_public_bytes(raw[_MLKEM_PUBLIC:]),
-        )
+        try:
+            mlkem = MLKEM768PublicKey.from_public_bytes(raw[:_MLKEM_PUBLIC])
+        except ValueError as error:
+            raise DataError("A sealing public key is none.") from error
+        x25519 = X25519PublicKey.from_public_bytes(raw[_MLKEM_PUBLIC:])
+        self._key = hpke.MLKEM768X25519PublicKey(mlkem, x25519)
 
     def seal(self, secret: bytes, info: bytes) -> bytes:
-        """Return HPKE's encapsulated key and ciphertext of a short secret."""
-        return _HPKE.encrypt(secret, self._key, info=info)
+        """Return HPKE's encapsulated key and ciphertext of a short secret.
+
+        Raises:
+            SealError: The public key is of low order: it would protect nothing.
+        """
+        try:
+            return _HPKE.encrypt(secret, self._key, info=info)
+        except ValueError as error:
+            raise SealError("A sealing public key is of low order.") from error
 
 
 class SealingKey:
@@ -266,16 +276,9 @@ def parse_sealed(data: bytes) -> SealedSegment:
     if len(data) != at + size + SIGNATURE_BYTES:
         raise DataError("A sealed segment is truncated or has bytes after its end.")
     body = parse_json(data[20:box_at], what="A sealed segment's header")
-    kinds = {item.name: item.type for item in fields(SealedHeader)}
-    if set(body) != set(kinds) or any(
-        type(body[name]) is not (int if kind == "int" else str)
-        for name, kind in kinds.items()
-    ):
-        raise DataError("A sealed segment's header has missing or wrong fields.")
+    header = read_form(SealedHeader, body, what="A sealed segment's header")
     end = at + size
-    return SealedSegment(
-        SealedHeader(**body), data[box_at:at], data[at:end], data[end:], data[:end]
-    )
+    return SealedSegment(header, data[box_at:at], data[at:end], data[end:], data[:end])
 
 
 def verify_sealed(sealed: SealedSegment, device: Ed25519PublicKey) -> None:

@@ -12,7 +12,7 @@ import json
 import math
 import struct
 import zlib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ import zstandard
 
 from overt.protocol.canonical import canonical_bytes, parse_json
 from overt.protocol.errors import DataError
+from overt.protocol.forms import read_form
 from overt.protocol.records import (
     EVENT_DTYPE,
     TILE_PX,
@@ -42,6 +43,11 @@ FRAME = struct.Struct("<BxxxII")  # record type, payload bytes, CRC-32
 MAX_PAYLOAD = 64 << 20  # a record that claims more is refused before it is read
 
 HEADER, INPUT, TILES, SCREEN, DIRTY, CONTEXT, MARK, END = range(1, 9)
+KIND_NAMES = {
+    HEADER: "header", INPUT: "input", TILES: "tiles", SCREEN: "screen",
+    DIRTY: "dirty", CONTEXT: "context", MARK: "mark", END: "end",
+}  # fmt: skip
+_MAX_SCALE = (1 << 63) - 1
 _TILE_BYTES = TILE_PX * TILE_PX * 3
 
 
@@ -155,6 +161,20 @@ def read_segment(data: bytes, *, recover: bool = False) -> Segment:
     return Segment(parser.header, tuple(parser.records), parser.complete)
 
 
+def stored_sizes(data: bytes) -> dict[str, int]:
+    """Return how many bytes of a segment each kind of record takes, framing included.
+
+    Raises:
+        DataError: A frame is malformed.
+    """
+    sizes: dict[str, int] = {}
+    ends = [*[offset for offset, _, _ in _frames(data)][1:], len(data)]
+    for (offset, kind, _), end in zip(_frames(data), ends, strict=True):
+        name = KIND_NAMES.get(kind, "unknown")
+        sizes[name] = sizes.get(name, 0) + end - offset
+    return sizes
+
+
 class _Parser:
     """What has been read of a segment so far."""
 
@@ -211,13 +231,7 @@ def _inflate(packed: bytes, offset: int) -> bytes:
 
 def _parse_header(payload: bytes) -> SegmentHeader:
     body = parse_json(payload, what="A segment's header")
-    names = {item.name for item in fields(SegmentHeader)}
-    if set(body) != names:
-        raise DataError("A segment's header lacks fields or has foreign ones.")
-    for item in fields(SegmentHeader):
-        if type(body[item.name]) is not (int if item.type == "int" else str):
-            raise DataError(f"A segment's header has a wrong {item.name!r}.")
-    return SegmentHeader(**body)
+    return read_form(SegmentHeader, body, what="A segment's header")
 
 
 def _parse_record(kind: int, payload: bytes, offset: int) -> Record:
@@ -237,7 +251,9 @@ def _parse_record(kind: int, payload: bytes, offset: int) -> Record:
                 size = payload[0]
                 t_ns, name, body = _unpack_json(payload[1 + size :])
                 return MarkRecord(t_ns, name, body, payload[1 : 1 + size])
-    except (struct.error, ValueError, IndexError, KeyError, TypeError) as error:
+    except (
+        struct.error, ValueError, IndexError, KeyError, TypeError, OverflowError,
+    ) as error:  # fmt: skip
         raise DataError(
             f"A segment's record is malformed, at byte {offset}."
         ) from error
@@ -292,7 +308,8 @@ def _pack_events(events: EventArray) -> bytes:
         return struct.pack("<IqQ", 0, 0, 1)
     t_ns = events["t_ns"]
     steps = np.diff(t_ns, prepend=t_ns[:1])
-    scale = math.gcd(*map(int, np.unique(np.abs(steps)))) or 1
+    scale = math.gcd(*map(int, np.unique(steps))) or 1
+    scale = 1 if scale > _MAX_SCALE else scale  # steps of 2**63 have no int64 form
     parts = [struct.pack("<IqQ", count, int(t_ns[0]), scale)]
     parts.append(_byte_planes((steps // scale).astype("<i8")))
     parts.extend(events[name].tobytes() for name in ("kind", "device"))

@@ -101,7 +101,9 @@ def verify_document(
     """
     try:
         payload_type, text = envelope["payloadType"], envelope["payload"]
-        signatures = [(item["keyid"], item["sig"]) for item in envelope["signatures"]]
+        signatures = [
+            (str(item["keyid"]), item["sig"]) for item in envelope["signatures"]
+        ]
     except (KeyError, TypeError) as error:
         raise DataError(f"A signed {kind} document is not a DSSE envelope.") from error
     if payload_type != TYPE_PREFIX + kind:

@@ -394,6 +394,7 @@ def _parse_body(body: str, origin: str) -> Checkpoint:
     checkpoint = Checkpoint(name, size, root)
     if (
         name != origin
+        or size < 0
         or len(root) != HASH_BYTES
         or not body.startswith(checkpoint.body)
     ):
