@@ -1,0 +1,131 @@
+"""Trajectories to dataset rows, one a step, and their Arrow schema.
+
+Stage: dataset. Input: trajectories of refine, the release that they came from. Output:
+rows as plain values, in a fixed order. Images are PNG of the whole root window;
+coordinates in actions and context are pixels of it. It leaves no recorded pseudonym in
+a row: a person is named anew for each release. Specified in docs/spec/dataset.md.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from PIL import Image
+
+from overt.protocol.actions import action_json
+from overt.protocol.canonical import canonical_bytes, sha256_hex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from overt.research.refine.episodes import Step, Trajectory
+    from overt.research.refine.timeline import Screen
+
+SCHEMA_VERSION = "overt-dataset-1"
+Row = dict[str, Any]
+
+_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
+    ("episode", pa.string(), "string"),
+    ("step", pa.int32(), "int32"),
+    ("person", pa.string(), "string"),
+    ("segment", pa.string(), "string"),
+    ("goal", pa.string(), "string"),
+    ("source", pa.string(), "string"),
+    ("frame_decide", _IMAGE, "Image"),
+    ("frame_press", _IMAGE, "Image"),
+    ("frame_decide_exact", pa.bool_(), "bool"),
+    ("frame_press_exact", pa.bool_(), "bool"),
+    ("t_ns", pa.int64(), "int64"),
+    ("action", pa.string(), "string"),
+    ("context", pa.string(), "string"),
+    ("status", pa.string(), "string"),
+    ("consent", pa.string(), "string"),
+    ("grant", pa.string(), "string"),
+)
+IMAGE_COLUMNS = ("frame_decide", "frame_press")
+TEXT_COLUMNS = tuple(name for name, kind, _ in _COLUMNS if kind == pa.string())
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a dataset's rows come from and under which permission.
+
+    Attributes:
+        dataset: Dataset id.
+        programme: Programme id.
+        release: Release id.
+        grant: Digest of the grant.
+        purpose: What the grant allows it for.
+    """
+
+    dataset: str
+    programme: str
+    release: str
+    grant: str
+    purpose: str
+
+
+def arrow_schema() -> pa.Schema:
+    """Return the schema of a shard, with the Hugging Face feature types."""
+    features = {
+        name: {"_type": "Image"}
+        if feature == "Image"
+        else {"dtype": feature, "_type": "Value"}
+        for name, _, feature in _COLUMNS
+    }
+    metadata = {
+        "huggingface": json.dumps({"info": {"features": features}}, sort_keys=True),
+        "overt": SCHEMA_VERSION,
+    }
+    fields = [(name, kind) for name, kind, _ in _COLUMNS]
+    return pa.schema(fields).with_metadata(metadata)
+
+
+def release_pseudonym(person: str, release: str) -> str:
+    """Return the name of a person in one release; two releases do not match up."""
+    return "p_" + sha256_hex(f"overt person v1\0{release}\0{person}".encode())[:20]
+
+
+def rows_of(trajectories: Iterable[Trajectory], origin: Origin) -> Iterator[Row]:
+    """Yield the rows of trajectories, ordered by episode and step."""
+    for trajectory in sorted(trajectories, key=lambda each: each.episode):
+        for number, step in enumerate(trajectory.steps):
+            yield _row(trajectory, number, step, origin)
+
+
+def encode_png(screen: Screen) -> bytes:
+    """Return the screen as PNG, quickly rather than tightly packed."""
+    data = io.BytesIO()
+    Image.fromarray(screen.pixels()).save(data, "PNG", compress_level=1)
+    return data.getvalue()
+
+
+def _row(trajectory: Trajectory, number: int, step: Step, origin: Origin) -> Row:
+    decide, press = step.frame_decide, step.frame_press
+    png = encode_png(decide)
+    press_png = None
+    if press is not None:
+        press_png = png if press.frame == decide.frame else encode_png(press)
+    return {
+        "episode": trajectory.episode,
+        "step": number,
+        "person": release_pseudonym(trajectory.person, origin.release),
+        "segment": step.segment,
+        "goal": trajectory.goal,
+        "source": trajectory.source,
+        "frame_decide": {"bytes": png, "path": None},
+        "frame_press": None if press is None else {"bytes": press_png, "path": None},
+        "frame_decide_exact": decide.exact,
+        "frame_press_exact": None if press is None else press.exact,
+        "t_ns": step.t_press_ns,
+        "action": canonical_bytes(action_json(step.action)).decode(),
+        "context": canonical_bytes(step.context).decode(),
+        "status": trajectory.status,
+        "consent": step.consent,
+        "grant": origin.grant,
+    }
