@@ -41,7 +41,8 @@ class Canary:
 
     Attributes:
         name: What it is, without its content.
-        kind: `text` (UTF-8 in `needle`) or `pixels` (RGB of one row of pixels).
+        kind: `text` (UTF-8 in `needle`), `keys` (the same, as key events alone) or
+            `pixels` (RGB of one row of pixels).
         needle: Its bytes.
     """
 
@@ -83,9 +84,15 @@ def typed_text(data: bytes) -> bytes:
     return "".join(chr(key) for key in keys if 0x20 <= key <= 0xFF).encode()
 
 
-def views(data: bytes, depth: int = _DEPTH) -> Iterator[bytes]:
-    """Yield the bytes and everything that can be unpacked from them."""
-    yield data
+def views(data: bytes, depth: int = _DEPTH) -> Iterator[tuple[str, bytes]]:
+    """Yield the bytes and everything that can be unpacked from them.
+
+    Yields:
+        `typed` and the text of key events, or `bytes` and anything else.
+    """
+    yield "bytes", data
+    for start in _starts(data, MAGIC):
+        yield "typed", typed_text(data[start:])
     if depth == 0:
         return
     for inner in _unpacked(data):
@@ -100,8 +107,6 @@ def _unpacked(data: bytes) -> Iterator[bytes]:
         except zstandard.ZstdError:
             continue
         yield inner
-    for start in _starts(data, MAGIC):
-        yield typed_text(data[start:])
     for start in _starts(data, _GZIP):
         try:
             yield gzip.decompress(data[start:])
@@ -123,19 +128,40 @@ def _starts(data: bytes, magic: bytes) -> Iterator[int]:
         at = data.find(magic, at + 1)
 
 
-def search(canaries: list[Canary], folders: list[Path]) -> dict[str, list[Path]]:
-    """Return for each canary that is readable the files in which it is."""
-    needles = {canary.name: canary.encodings() for canary in canaries}
+def search(
+    canaries: list[Canary], places: list[Path], *, first_only: bool = False
+) -> dict[str, list[Path]]:
+    """Return for each canary that is readable the files in which it is.
+
+    Args:
+        canaries: What to look for.
+        places: Files, and folders with all that is in them, names included.
+        first_only: Whether one file for each canary is enough.
+    """
     found: dict[str, list[Path]] = {}
-    for path in sorted(
-        path for folder in folders for path in folder.rglob("*") if path.is_file()
-    ):
-        open_needles = dict(needles)
-        for view in views(path.name.encode() + b"\0" + path.read_bytes()):
-            for name, encodings in list(open_needles.items()):
-                if any(item in view for item in encodings):
-                    found.setdefault(name, []).append(path)
-                    del open_needles[name]
+    for path in _files(places):
+        looked_for = [
+            item for item in canaries if not (first_only and item.name in found)
+        ]
+        for name in _found_in(path, looked_for):
+            found.setdefault(name, []).append(path)
+    return found
+
+
+def _files(places: list[Path]) -> list[Path]:
+    inside = [path for place in places for path in (place, *place.rglob("*"))]
+    return sorted(path for path in inside if path.is_file())
+
+
+def _found_in(path: Path, canaries: list[Canary]) -> set[str]:
+    needles = {item.name: (item.kind, item.encodings()) for item in canaries}
+    found: set[str] = set()
+    for kind, view in views(path.name.encode() + b"\0" + path.read_bytes()):
+        for name, (wanted, encodings) in needles.items():
+            if name in found or (wanted == "keys" and kind != "typed"):
+                continue
+            if any(item in view for item in encodings):
+                found.add(name)
     return found
 
 

@@ -8,7 +8,7 @@ integers are little endian. Nothing in it opens without the job's key.
 from __future__ import annotations
 
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from overt.protocol.canonical import canonical_bytes, parse_json
@@ -38,6 +38,8 @@ class ReleaseHeader:
         grant: `Grant.digest`.
         expires_utc_s: Unix seconds until which it may be used.
         segments: How many segments follow.
+        devices: Public key of each device whose segments follow, base64url, by
+            device id: marks are checked with them.
     """
 
     release: str
@@ -46,6 +48,7 @@ class ReleaseHeader:
     grant: str
     expires_utc_s: int
     segments: int
+    devices: dict[str, str] = field(default_factory=dict)
 
 
 def begin_release(header: ReleaseHeader) -> bytes:

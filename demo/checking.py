@@ -1,0 +1,288 @@
+"""Checking: the recording against the worker's own account, and what lies where.
+
+Input: a run whose stages are done. Output: the counts of `report.json`. It opens what
+only this demonstration's people could open, with their keys, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from demo.canaries import Canary, pixel_canary, search
+from demo.founding import PARTICIPANTS
+from demo.nullcipher import unsealed_copy
+from demo.recording import accounts
+from demo.run import PASSPHRASE, Run
+from overt.cli.jobs import DATASET, open_job
+from overt.protocol.records import EventKind, InputRecord
+from overt.protocol.segment import read_segment, stored_sizes
+from overt.recorder.person.home import Home
+from overt.recorder.person.identity import unlock
+from overt.recorder.spool import Spool
+from overt.research.dataset import open_dataset
+from overt.research.evaluate.account import Account
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from overt.protocol.records import Record
+    from overt.protocol.sealing import SealingKey
+
+CANARIES_A_PERSON = 4  # of each kind
+
+
+def check(run: Run) -> dict[str, Any]:
+    """Return every figure that tells of integrity."""
+    figures = _input_figures(run) | _storage_figures(run) | _step_figures(run)
+    figures |= _reading_figures(run)
+    return figures | _canary_figures(run)
+
+
+def _input_figures(run: Run) -> dict[str, Any]:
+    injected = recorded = withheld = wrong = 0
+    for person in PARTICIPANTS:
+        summary = json.loads((run.folder / f"summary-{person}.json").read_text("utf-8"))
+        export = run.folder / f"export-{person}"
+        run.overt("export", "--output", export, OVERT_HOME=str(run.home(person)))
+        seen = [
+            json.loads(line)
+            for line in (export / "events.jsonl").read_text("utf-8").splitlines()
+        ]
+        secret = _secret_spans(run, person)
+        given = [event for event in summary["injected"] if not _within(event, secret)]
+        injected += len(summary["injected"])
+        withheld += len(summary["injected"]) - len(given)
+        recorded += len(seen)
+        wrong += _differences(given, seen)
+    return {
+        "events_injected": injected,
+        "events_withheld": withheld,
+        "events_recorded": recorded,
+        "event_differences": wrong,
+    }
+
+
+def _secret_spans(run: Run, person: int) -> list[tuple[int, int]]:
+    """Return when keys went into password fields, by the worker's account."""
+    spans = []
+    for account, folder, _ in accounts(run).values():
+        if folder.name != f"worker-{person}":
+            continue
+        actions = account["actions"]
+        for action, after in pairwise(actions):
+            if action.get("secret"):
+                spans.append((action["t_ns"], after["t_ns"]))
+    return spans
+
+
+def _within(event: dict[str, Any], spans: Iterable[tuple[int, int]]) -> bool:
+    is_key = event["kind"] in {EventKind.KEY_PRESS, EventKind.KEY_RELEASE}
+    return is_key and any(start <= event["t_ns"] < end for start, end in spans)
+
+
+def _differences(given: list[dict[str, Any]], seen: list[dict[str, Any]]) -> int:
+    """Count events that are not the same at the same place of the order."""
+    wrong = abs(len(given) - len(seen))
+    for one, other in zip(given, seen, strict=False):
+        kind = EventKind(one["kind"]).name.lower()
+        same = kind == other["type"]
+        if kind == "motion" or "button" in kind:
+            same &= (one["x_px"], one["y_px"]) == (other["x_px"], other["y_px"])
+        wrong += not same
+    return wrong
+
+
+def _storage_figures(run: Run) -> dict[str, Any]:
+    sizes: dict[str, int] = {}
+    seconds = 0.0
+    events = 0
+    for person in PARTICIPANTS:
+        own = _own_key(run, person)
+        spool = Spool(run.home(person) / "spool")
+        for entry in spool.entries():
+            data = spool.read(entry.segment, own)
+            for kind, size in stored_sizes(data).items():
+                sizes[kind] = sizes.get(kind, 0) + size
+            segment = read_segment(data)
+            times = [t for record in segment.records for t in _times(record)]
+            seconds += (max(times) - min(times)) / 1e9 if times else 0.0
+            events += sum(
+                len(record.events)
+                for record in segment.records
+                if isinstance(record, InputRecord)
+            )
+    screen = sum(sizes.get(kind, 0) for kind in ("tiles", "screen", "dirty"))
+    return {
+        "bytes_per_event": round(sizes.get("input", 0) / max(events, 1), 2),
+        "screen_mb_per_hour": round(screen / 1e6 / max(seconds, 1) * 3600, 1),
+        "recorded_seconds": round(seconds, 1),
+    }
+
+
+def _times(record: Record) -> list[int]:
+    if isinstance(record, InputRecord):
+        return [int(record.events["t_ns"][0])] if len(record.events) else []
+    t_ns = getattr(record, "t_ns", None)
+    return [] if t_ns is None else [t_ns]
+
+
+def _own_key(run: Run, person: int) -> SealingKey:
+    return unlock(Home(run.home(person)), PASSPHRASE).own
+
+
+def _step_figures(run: Run) -> dict[str, Any]:
+    """Compare the dataset's actions and frames with the worker's account."""
+    key = open_job(run.folder / "job", PASSPHRASE)
+    rows = open_dataset(run.folder / "job" / DATASET, key).rows()
+    by_episode: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_episode.setdefault(row["episode"], []).append(row)
+    known = accounts(run)
+    scripted = rebuilt = mismatches = 0
+    equal: list[bool] = []
+    exact: list[bool] = []
+    indicators = run.state.figures["indicators"]
+    for episode, (account, folder, number) in known.items():
+        want = [_comparable(item) for item in account["actions"]]
+        steps = sorted(by_episode.get(episode, []), key=lambda row: row["step"])
+        got = [_comparable(row["action"]) for row in steps]
+        scripted += len(want)
+        rebuilt += len(got)
+        mismatches += _mismatches(want, got)
+        screens = Account(folder).screens(number)
+        hidden = indicators[int(folder.name[-1]) - 1]
+        acted = [row for row in steps if row["frame_press"] is not None]
+        exact += [bool(row["frame_decide_exact"]) for row in acted]
+        equal += [
+            _same_pixels(row["frame_press"]["bytes"], screen, hidden)
+            for row, screen in zip(acted, screens, strict=False)
+        ]
+    return {
+        "actions_scripted": scripted,
+        "actions_reconstructed": rebuilt,
+        "action_mismatches": mismatches,
+        "before_frames_verified": round(float(np.mean(exact)), 4) if exact else 0.0,
+        "before_frames_equal": round(float(np.mean(equal)), 4) if equal else 0.0,
+    }
+
+
+def _comparable(action: dict[str, Any]) -> tuple[Any, ...]:
+    """Kind, pixel and final text; the rest is not what a person meant."""
+    kind = action["action"]
+    if kind == "click":
+        return kind, action["x_px"], action["y_px"], action["count"]
+    if kind == "type":
+        return kind, action["secret"], action["text"]
+    return kind, action.get("combo"), action.get("status")
+
+
+def _mismatches(want: list[tuple[Any, ...]], got: list[tuple[Any, ...]]) -> int:
+    differing = sum(one != other for one, other in zip(want, got, strict=False))
+    return differing + abs(len(want) - len(got))
+
+
+def _same_pixels(
+    png: bytes, screen: npt.NDArray[np.uint8], hidden: list[int] | None
+) -> bool:
+    """Compare all but the indicator's own rectangle, which is black in a recording."""
+    frame = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).copy()
+    screen = screen.copy()
+    if hidden is not None:
+        x, y, width, height = hidden
+        frame[y : y + height, x : x + width] = 0
+        screen[y : y + height, x : x + width] = 0
+    return frame.shape == screen.shape and bool((frame == screen).all())
+
+
+def _reading_figures(run: Run) -> dict[str, Any]:
+    server = run.folder / "server"
+    verified = run.overt(
+        "log", "verify", server / "vault" / "log", "--folder", run.folder / "programme"
+    )
+    state = run.overt("serve", "--data", server, "--facts")
+    return {
+        "segments_received": state["segments"],
+        "reads_logged": state["reads"],
+        "key_unwraps": state["key_unwraps"],
+        "log_verified": bool(verified["ok"]),
+        "log_size": verified["size"],
+    }
+
+
+def _canary_figures(run: Run) -> dict[str, Any]:
+    """Search what was typed and shown in every byte of vault, logs and spool.
+
+    Over a copy with the null cipher the same search must find every canary, and no
+    password among the keys.
+    """
+    canaries, secrets = planted(run), typed_secrets(run)
+    homes = [run.home(person) for person in PARTICIPANTS]
+    sealed = [run.folder / "server", *homes, *run.folder.glob("*.log")]
+    in_store = search([_as_text(item) for item in canaries + secrets], sealed)
+    with unsealed_copy(run) as bare:
+        unsealed = search(canaries, [bare], first_only=True)
+        keys = search(secrets, [bare])
+    return {
+        "canaries_planted": len(canaries),
+        "canaries_in_store": len(in_store),
+        "canaries_found_unsealed": len(unsealed),
+        "passwords_typed": len(secrets),
+        "passwords_found_in_keys": len(keys),
+    }
+
+
+def _as_text(canary: Canary) -> Canary:
+    return replace(canary, kind="text") if canary.kind == "keys" else canary
+
+
+def planted(run: Run) -> list[Canary]:
+    """Return canaries of both participants: goals, texts typed, pixels shown."""
+    found: dict[str, Canary] = {}
+    for episode, (account, folder, number) in accounts(run).items():
+        kinds = [name.split()[0] for name in found if folder.name in name]
+        for kind, canary in _candidates(account, folder, number):
+            if kinds.count(kind) < CANARIES_A_PERSON:
+                name = f"{kind} of {folder.name} in {episode}"
+                found.setdefault(name, replace(canary, name=name))
+    unique = {item.needle: item for item in found.values()}
+    return list(unique.values())
+
+
+def _candidates(
+    account: dict[str, Any], folder: Path, number: int
+) -> Iterable[tuple[str, Canary]]:
+    if not any(item.get("secret") for item in account["actions"]):
+        yield "goal", Canary("goal", "text", account["goal"].encode())
+    keys = [
+        chr(event["detail"])
+        for event in account["injected"]
+        if event["kind"] == EventKind.KEY_PRESS and 0x20 <= event["detail"] <= 0x7E
+    ]
+    for item in account["actions"]:
+        text = item.get("text", "")
+        if len(text) >= 5 and text in "".join(keys):
+            yield "text", Canary("text", "keys", text.encode())
+    canary = pixel_canary("pixels", Account(folder).screens(number)[0][:210, :160])
+    if canary is not None:
+        yield "pixels", canary
+
+
+def typed_secrets(run: Run) -> list[Canary]:
+    """Return the passwords typed, to be looked for among the keys."""
+    texts = {
+        text for account, _, _ in accounts(run).values() for text in account["canaries"]
+    }
+    return [
+        Canary(f"password {number}", "keys", text.encode())
+        for number, text in enumerate(sorted(texts))
+    ]

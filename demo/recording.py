@@ -1,0 +1,137 @@
+"""Recording: two participants at two displays at once; then what they recorded.
+
+Input: two enrolled homes. Output: spools, the workers' accounts, and the figures of
+the recorders.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from rich.progress import Progress
+
+from demo.founding import PARTICIPANTS
+from demo.run import Run, StageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIZE = (640, 420)
+
+
+def record(run: Run) -> dict[str, Any]:
+    """Let both participants do their share of every task."""
+    plans = [_plan(run, person) for person in PARTICIPANTS]
+    total = sum(len(plan["tasks"]) for plan in plans)
+    workers = []
+    for plan in plans:
+        file = run.folder / f"plan-{plan['person']}.json"
+        file.write_text(json.dumps(plan), encoding="utf-8")
+        workers.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "demo.participant", str(file)],
+                env=run.env(),
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+    outcomes = _follow(workers, total)
+    summaries = [_summary(run, person) for person in PARTICIPANTS]
+    return {
+        "episodes_recorded": dict(outcomes),
+        "recorder_cpu_share": round(max(item["cpu_share"] for item in summaries), 4),
+        "recording_seconds": round(max(item["seconds"] for item in summaries), 1),
+        "recorder_exit_codes": [item["exit_code"] for item in summaries],
+        "indicators": [item["indicator"] for item in summaries],
+        "source": source(run),
+        "pace": run.config.pace,
+    }
+
+
+def source(run: Run) -> str:
+    """Return who did the tasks, as every table says."""
+    return "person" if run.config.human else "scripted worker"
+
+
+def _plan(run: Run, person: int) -> dict[str, Any]:
+    config, folder = run.config, run.folder
+    tasks = [
+        (task, f"train-{number}")
+        for task in config.tasks
+        for number in range(config.demos)
+        if number % len(PARTICIPANTS) == person - 1
+    ]
+    tasks += [
+        (task, f"privacy-{person}-{number}")
+        for task in config.privacy
+        if task not in config.tasks
+        for number in range(config.privacy_demos)
+    ]
+    return {
+        "person": person,
+        "home": str(run.home(person)),
+        "pages_url": run.state.figures["pages_url"],
+        "size": SIZE,
+        "tasks": tasks,
+        "human": config.human,
+        "pace": config.pace,
+        "seed": person,
+        "source": source(run),
+        "account": str(folder / f"worker-{person}"),
+        "marks": str(folder / f"marks-{person}.jsonl"),
+        "summary": str(folder / f"summary-{person}.json"),
+        "recorder_log": str(folder / f"recorder-{person}.log"),
+    }
+
+
+def _summary(run: Run, person: int) -> dict[str, Any]:
+    path = run.folder / f"summary-{person}.json"
+    body: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return body
+
+
+def _follow(workers: list[subprocess.Popen[str]], total: int) -> Counter[str]:
+    """Show progress until both have ended; count the outcomes."""
+    import selectors
+
+    outcomes: Counter[str] = Counter()
+    with Progress(transient=True) as progress, selectors.DefaultSelector() as ready:
+        bar = progress.add_task("recording", total=total)
+        for worker in workers:
+            if worker.stdout is not None:
+                ready.register(worker.stdout, selectors.EVENT_READ, worker)
+        while ready.get_map():
+            for key, _ in ready.select():
+                line = key.fileobj.readline()  # type: ignore[union-attr]
+                if not line:
+                    ready.unregister(key.fileobj)
+                    continue
+                outcomes[str(json.loads(line)["status"])] += 1
+                progress.advance(bar)
+    for worker in workers:
+        if worker.wait():
+            raise StageError(
+                f"a participant's desk ended with {worker.returncode};"
+                " see recorder-*.log in the run's folder."
+            )
+    return outcomes
+
+
+def accounts(run: Run) -> dict[str, tuple[dict[str, Any], Path, int]]:
+    """Return the workers' accounts by episode id: account, its folder, its number."""
+    from overt.research.evaluate.account import Account
+
+    found = {}
+    for person in PARTICIPANTS:
+        folder = run.folder / f"worker-{person}"
+        marks = run.folder / f"marks-{person}.jsonl"
+        episodes = {item["number"]: item for item in Account(folder).episodes()}
+        for line in marks.read_text(encoding="utf-8").splitlines():
+            mark = json.loads(line)
+            number = int(mark["number"])
+            found[str(mark["episode"])] = (episodes[number], folder, number)
+    return found

@@ -1,0 +1,112 @@
+"""`overt refine`: from a release to a sealed dataset."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from overt.cli.members import passphrase_option, read_passphrase
+from overt.cli.output import emit, exit_codes, json_option
+from overt.protocol.errors import DataError, GovernError, SealError
+
+if TYPE_CHECKING:
+    from overt.protocol.release import ReleaseHeader
+    from overt.protocol.sealing import SealingKey
+    from overt.protocol.segment import Segment
+
+job_option = click.option(
+    "--job",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="The job's folder, from `overt access request`.",
+)
+
+
+@click.command(epilog=exit_codes(GovernError, SealError, DataError))
+@job_option
+@passphrase_option
+@json_option
+def refine(job: Path, passphrase_file: Path | None, as_json: bool) -> None:
+    """Make a dataset of the released segments, sealed to the job's key.
+
+    An earlier dataset of the job is replaced.
+    """
+    from overt.cli.jobs import DATASET, open_job
+    from overt.protocol.ids import new_id
+    from overt.protocol.signing import public_key
+    from overt.research.dataset.leaks import scan_dataset
+    from overt.research.dataset.rows import Origin
+    from overt.research.dataset.sealed import as_dataset, seal_dataset
+    from overt.research.dataset.shards import write_dataset
+    from overt.research.refine.episodes import drop_counts, trajectories
+    from overt.research.refine.episodes import refine as refine_segments
+
+    key = open_job(job, read_passphrase(passphrase_file, what="the job's key"))
+    header, segments = read_segments(job, key)
+    devices = {name: public_key(text) for name, text in header.devices.items()}
+    outcomes = refine_segments(segments, devices)
+    origin = Origin(
+        new_id("ds"), header.programme, header.release, header.grant, purpose_of(job)
+    )
+    built = write_dataset(trajectories(outcomes), origin, dropped=drop_counts(outcomes))
+    findings = scan_dataset(as_dataset(built))
+    folder = job / DATASET
+    if folder.exists():
+        shutil.rmtree(folder)
+    seal_dataset(built, folder, key.public)
+    emit(
+        {
+            "dataset": origin.dataset,
+            "rows": built.manifest["rows"],
+            "episodes": built.manifest["episodes"],
+            "dropped": built.manifest["dropped"],
+            "findings": [asdict(item) for item in findings],
+            "folder": str(folder),
+        },
+        as_json=as_json,
+    )
+
+
+def read_segments(job: Path, key: SealingKey) -> tuple[ReleaseHeader, list[Segment]]:
+    """Open a job's release.
+
+    Raises:
+        GovernError: It has expired.
+        DataError: There is none, or it is malformed.
+        SealError: It is not this job's.
+    """
+    from overt.cli.jobs import RELEASE
+    from overt.protocol.release import open_release, read_release
+    from overt.protocol.segment import read_segment
+
+    path = job / RELEASE
+    if not path.exists():
+        raise DataError(f"{job} has no release.", remedy="Run: overt release.")
+    data = path.read_bytes()
+    header, _ = read_release(data)
+    if time.time() >= header.expires_utc_s:
+        raise GovernError(
+            f"Release {header.release} has expired.", remedy="Ask for access anew."
+        )
+    opened = open_release(data, key)
+    return header, [read_segment(item, recover=True) for item in opened]
+
+
+def purpose_of(job: Path) -> str:
+    """Return the purpose that the job's request names.
+
+    Raises:
+        DataError: The request is malformed.
+        UsageError: The request is missing.
+    """
+    from overt.cli.members import read_json
+    from overt.protocol.canonical import parse_json, unb64
+
+    document = read_json(job / "request.json", what="The request")
+    payload = unb64(str(document.get("payload", "")), what="the request")
+    return str(parse_json(payload, what="The request").get("purpose", ""))
