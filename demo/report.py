@@ -1,0 +1,175 @@
+"""The end of the demonstration: `report.json`, a page with pictures, a table.
+
+Input: a run whose stages are done. Output: `demo-report/` and the exit code, which
+tells of integrity (counts, canaries, log, processes), never of success rates.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from rich.table import Table
+
+from demo.run import PASSPHRASE
+from overt.cli.jobs import DATASET, open_job
+from overt.research.dataset.sealed import open_dataset
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from demo.run import Run
+
+POLICIES = ("trained", "blind", "replay", "untrained", "random")
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def integrity(figures: dict[str, Any]) -> dict[str, bool]:
+    """Return what must hold, each with whether it does."""
+    wanted = figures["events_injected"] - figures["events_withheld"]
+    return {
+        "every event injected outside password fields was recorded": (
+            figures["events_recorded"] == wanted and not figures["event_differences"]
+        ),
+        "every action was rebuilt as it was done": not figures["action_mismatches"],
+        "every segment sent was received": (
+            figures["segments_sent"] == figures["segments_received"]
+        ),
+        "every key unwrapped stands in the log as a read": (
+            figures["reads_logged"] == figures["key_unwraps"] > 0
+        ),
+        "the log verifies": figures["log_verified"],
+        "no canary lies readable in vault, spool or logs": (
+            figures["canaries_in_store"] == 0
+        ),
+        "the same search finds every canary once unsealed": (
+            figures["canaries_found_unsealed"] == figures["canaries_planted"] >= 10
+        ),
+        "no password is among the recorded keys": (
+            figures["passwords_found_in_keys"] == 0
+        ),
+        "every recorder ended in order": not any(figures["recorder_exit_codes"]),
+        "no path, address or canary stands in the dataset's texts": (
+            not figures["dataset_findings"]
+        ),
+    }
+
+
+def write(run: Run, folder: Path, console: Console) -> int:
+    """Write the report, print the table, return the exit code."""
+    figures = run.state.figures
+    checks = integrity(figures)
+    folder.mkdir(parents=True, exist_ok=True)
+    body = figures | {"seconds": run.state.seconds, "integrity": checks}
+    (folder / "report.json").write_text(json.dumps(body, indent=1), encoding="utf-8")
+    _write_page(run, folder, checks)
+    _print(run, folder, checks, console)
+    return 0 if all(checks.values()) else 1
+
+
+def _write_page(run: Run, folder: Path, checks: dict[str, bool]) -> None:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined
+    )
+    page = environment.get_template("report.html").render(
+        figures=run.state.figures,
+        seconds=run.state.seconds,
+        checks=checks,
+        policies=POLICIES,
+        episodes=_episodes(run, folder),
+        reads=run.state.figures["reads"],
+    )
+    (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _episodes(run: Run, folder: Path) -> list[dict[str, Any]]:
+    """Write the frames of the two longest episodes; return what to show of them."""
+    dataset = open_dataset(
+        run.folder / "job" / DATASET, open_job(run.folder / "job", PASSPHRASE)
+    )
+    by_episode: dict[str, list[dict[str, Any]]] = {}
+    for row in dataset.rows():
+        by_episode.setdefault(row["episode"], []).append(row)
+    longest = sorted(by_episode.values(), key=lambda rows: -len(rows))
+    shown = list({rows[0]["goal"][:12]: rows for rows in longest[:40]}.values())[:3]
+    pictures = folder / "pictures"
+    pictures.mkdir(exist_ok=True)
+    return [_episode(rows, number, pictures) for number, rows in enumerate(shown)]
+
+
+def _episode(rows: list[dict[str, Any]], number: int, pictures: Path) -> dict[str, Any]:
+    rows = sorted(rows, key=lambda row: row["step"])
+    start = rows[0]["t_ns"]
+    steps = []
+    for row in rows:
+        name = f"episode-{number}-step-{row['step']}.png"
+        (pictures / name).write_bytes(row["frame_decide"]["bytes"])
+        steps.append(
+            {
+                "picture": f"pictures/{name}",
+                "action": row["action"],
+                "text": describe(row["action"]),
+                "second": round((row["t_ns"] - start) / 1e9, 1),
+            }
+        )
+    return {"goal": rows[0]["goal"], "status": rows[0]["status"], "steps": steps}
+
+
+def describe(action: dict[str, Any]) -> str:
+    """Return an action in words."""
+    match action["action"]:
+        case "click":
+            times = {1: "click", 2: "double click"}.get(action["count"], "clicks")
+            return f"{times} at {action['x_px']}, {action['y_px']}"
+        case "type":
+            return "type (secret)" if action["secret"] else f"type “{action['text']}”"
+        case "key":
+            return f"press {action['combo']}"
+        case "done":
+            return f"end: {action['status']}"
+    return str(action["action"])
+
+
+def _print(run: Run, folder: Path, checks: dict[str, bool], console: Console) -> None:
+    figures = run.state.figures
+    table = Table(title=f"Success on unseen seeds ({figures['source']})")
+    table.add_column("task")
+    for policy in POLICIES:
+        table.add_column(policy, justify="right")
+    for task in run.config.tasks:
+        cells = [figures["evaluation"][policy].get(task) for policy in POLICIES]
+        table.add_row(task, *(_cell(cell) for cell in cells))
+    means = [f"{figures[f'{policy}_mean']:.2f}" for policy in POLICIES]
+    table.add_row("mean", *means, style="bold")
+    console.print(table)
+    for sentence, holds in checks.items():
+        console.print(("[green]yes[/]  " if holds else "[red]NO[/]   ") + sentence)
+    _print_ways_on(run, folder, console)
+
+
+def _cell(cell: dict[str, Any] | None) -> str:
+    return "" if cell is None else f"{cell['successes']}/{cell['episodes']}"
+
+
+def _print_ways_on(run: Run, folder: Path, console: Console) -> None:
+    base = f"OVERT_PASSPHRASE_FILE={run.passphrase_file}"
+    overt = ".venv/bin/overt"
+    console.print(f"\nReport: {folder}/index.html, {folder}/report.json")
+    console.print(
+        "The servers again, and their pages (no content is ever shown there):"
+    )
+    console.print(
+        f"  {base} {overt} serve --data {run.folder}/server"
+        f" --programme {run.folder}/programme",
+        soft_wrap=True,
+    )
+    console.print(
+        f"  {base} {overt} console open --server URL"
+        f" --as {run.key('omar')} --name omar"
+        "   (approver; stella: steward, ada: auditor)",
+        soft_wrap=True,
+    )
+    console.print("A participant's own page: recorded, sent, who read it, withdraw:")
+    console.print(f"  {base} OVERT_HOME={run.home(1)} {overt} my", soft_wrap=True)
