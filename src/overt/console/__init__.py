@@ -1,1 +1,1 @@
-"""Pages and interface of the server for every role, without keys and content."""
+"""Pages for every role over the vault, without keys and without recorded content."""

@@ -86,8 +86,9 @@ def action_sentence(action: Action | None) -> str:
 
 
 def _typing_sentence(action: Type) -> str:
-    secret = "Type a secret (not recorded)"
-    return secret if action.secret else f"Type “{action.text}”"
+    if action.secret:
+        return "Type a secret (not recorded)"
+    return f"Type “{action.text}”"
 
 
 def _pointing_sentence(action: Click | Drag | Scroll) -> str:

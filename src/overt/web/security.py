@@ -78,6 +78,35 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
+class BodyLimit:
+    """ASGI middleware: refuses bodies that are too long or do not say how long.
+
+    Args:
+        app: The app inside.
+        max_bytes: Longest body.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int = 256 << 10) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and not self._fits(Headers(scope=scope)):
+            text = f"Forms here take at most {self._max_bytes >> 10} KiB."
+            await PlainTextResponse(text, 413)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _fits(self, headers: Headers) -> bool:
+        length = headers.get("content-length", "0")
+        return (
+            "transfer-encoding" not in headers
+            and length.isdecimal()
+            and int(length) <= self._max_bytes
+        )
+
+
 def host_name(headers: Headers) -> str:
     """Return the request's Host without its port, in lower case."""
     host = headers.get("host", "").lower()
@@ -115,5 +144,5 @@ def check_csrf(session_token: str, given: str) -> None:
     Raises:
         GovernError: It was not.
     """
-    if not hmac.compare_digest(csrf_token(session_token), given):
+    if not hmac.compare_digest(csrf_token(session_token).encode(), given.encode()):
         raise GovernError("The form is not of this session.", remedy=_ASK_AGAIN)

@@ -1,0 +1,40 @@
+"""The commands that pages show: what needs a key happens where the key is.
+
+Stage: beside the pages. In: ids and the server's address; out: shell commands to copy.
+The words in capitals are the reader's own: their key file, the programme's folder.
+"""
+
+import shlex
+
+OPEN = "overt console open --as NAME"
+VERIFY_LOG = "overt log verify LOG_FOLDER"
+REQUEST = "overt access request --help"
+
+
+def approve(request_id: str, name: str, server: str) -> str:
+    """Return the command that approves a request."""
+    return (
+        f"overt access approve {shlex.quote(request_id)} --name {shlex.quote(name)}"
+        f" --as YOUR.key --folder PROGRAMME --server {shlex.quote(server)}"
+    )
+
+
+def refuse(request_id: str, name: str, server: str) -> str:
+    """Return the command that refuses a request."""
+    return approve(request_id, name, server) + ' --refuse --reason "WHY"'
+
+
+def halt(server: str) -> str:
+    """Return the command that halts the programme."""
+    return (
+        "overt programme halt --folder PROGRAMME --as YOUR.key"
+        f' --why "WHY" --server {shlex.quote(server)}'
+    )
+
+
+def resume(server: str) -> str:
+    """Return the command that lifts a halt."""
+    return (
+        "overt programme resume --folder PROGRAMME --as YOUR.key --as OTHER.key"
+        f' --why "WHY" --server {shlex.quote(server)}'
+    )
