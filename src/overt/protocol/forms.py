@@ -82,7 +82,7 @@ def _read(hint: Any, value: object, what: str) -> Any:
 def _one_of(
     known: tuple[Any, ...], value: object, what: str, make: Callable[[Any], Any]
 ) -> Any:
-    if type(value) is not str or value not in known:
+    if not isinstance(value, str) or value not in known:
         raise DataError(f"{what} is none of {', '.join(map(str, known))}.")
     return make(value)
 
