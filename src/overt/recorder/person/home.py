@@ -87,6 +87,16 @@ class Home:
         """The recordings on this machine."""
         return Spool(self.root / "spool")
 
+    @property
+    def outbox(self) -> Path:
+        """Folder of segments sealed for the vault and not yet taken in."""
+        return self.root / "outbox"
+
+    def forget(self, segment: str) -> None:
+        """Destroy a segment, and what was sealed of it for the vault."""
+        self.spool.forget(segment)
+        (self.outbox / f"{segment}.ovsl").unlink(missing_ok=True)
+
     def prepare(self) -> None:
         """Create the folder and its parts, for their owner alone.
 
@@ -94,9 +104,10 @@ class Home:
             UsageError: The folder cannot be made or is somebody else's.
         """
         try:
-            for folder in (self.root, self.run, self.receipts, self.root / "spool"):
+            for folder in (self.root, self.run, self.receipts, self.outbox):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 folder.chmod(0o700)
+            self.spool.folder.chmod(0o700)
         except OSError as error:
             raise UsageError(
                 f"The folder {self.root} cannot be used: {error.strerror}.",
