@@ -11,30 +11,37 @@ VERIFY_LOG = "overt log verify LOG_FOLDER"
 REQUEST = "overt access request --help"
 
 
+def _over_lines(*parts: str) -> str:
+    """Return one shell command over several lines, none of them long."""
+    return " \\\n  ".join(parts)
+
+
 def approve(request_id: str, name: str, server: str) -> str:
     """Return the command that approves a request."""
-    return (
-        f"overt access approve {shlex.quote(request_id)} --name {shlex.quote(name)}"
-        f" --as YOUR.key --folder PROGRAMME --server {shlex.quote(server)}"
+    return _over_lines(
+        f"overt access approve {shlex.quote(request_id)}",
+        f"--name {shlex.quote(name)} --as YOUR.key",
+        f"--folder PROGRAMME --server {shlex.quote(server)}",
     )
 
 
 def refuse(request_id: str, name: str, server: str) -> str:
     """Return the command that refuses a request."""
-    return approve(request_id, name, server) + ' --refuse --reason "WHY"'
+    return _over_lines(approve(request_id, name, server), '--refuse --reason "WHY"')
 
 
 def halt(server: str) -> str:
     """Return the command that halts the programme."""
-    return (
-        "overt programme halt --folder PROGRAMME --as YOUR.key"
-        f' --why "WHY" --server {shlex.quote(server)}'
+    return _over_lines(
+        "overt programme halt --folder PROGRAMME",
+        f'--as YOUR.key --why "WHY" --server {shlex.quote(server)}',
     )
 
 
 def resume(server: str) -> str:
     """Return the command that lifts a halt."""
-    return (
-        "overt programme resume --folder PROGRAMME --as YOUR.key --as OTHER.key"
-        f' --why "WHY" --server {shlex.quote(server)}'
+    return _over_lines(
+        "overt programme resume --folder PROGRAMME",
+        "--as YOUR.key --as OTHER.key",
+        f'--why "WHY" --server {shlex.quote(server)}',
     )

@@ -30,7 +30,7 @@ from overt.web.security import check_same_origin
 from overt.web.sessions import CODE_LIFE_S
 
 router = APIRouter()
-_HOW = f"Pages open with your own key. On your machine, run: {commands.OPEN}"
+_HOW = "These pages open with your own key. On your machine, run:"
 
 
 @router.post(
@@ -78,7 +78,8 @@ def _code_for(request: Request, body: bytes) -> str:
 @router.get("/enter", dependencies=[Depends(Anyone("it shows an empty form"))])
 def enter_page(request: Request) -> HTMLResponse:
     """Show the form that takes the one-time code."""
-    return pages_of(request).html("enter.html", layout_of(request, None), how=_HOW)
+    layout = layout_of(request, None)
+    return pages_of(request).html("enter.html", layout, how=_HOW, command=commands.OPEN)
 
 
 @router.post("/enter", dependencies=[Depends(Anyone("the one-time code is the proof"))])

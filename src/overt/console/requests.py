@@ -57,7 +57,7 @@ class RequestView:
     state: str
     word: str
     tone: str
-    lacking: tuple[str, ...]
+    lacking: str
     problems: tuple[str, ...]
     why_not: str
 
@@ -82,23 +82,25 @@ def request_view(
         state,
         word,
         tone,
-        _lacking(facts, programme) if state == "open" else (),
+        _lacking(facts, programme) if state == "open" else "",
         tuple(request_problems(asked, programme)),
         _why_not(facts, programme, viewer),
     )
 
 
-def _lacking(facts: RequestFacts, programme: Programme) -> tuple[str, ...]:
+def _lacking(facts: RequestFacts, programme: Programme) -> str:
     yes = [
         programme.member(item.approver)
         for item in facts.approvals
         if item.decision == "approve"
     ]
     missing = 2 - len({member.human for member in yes})
-    lacking = [f"{missing} more approval{'s' if missing > 1 else ''}"] * (missing > 0)
-    if not any("representative" in member.roles for member in yes):
-        lacking.append("the representative's approval")
-    return tuple(lacking)
+    agreed = any("representative" in member.roles for member in yes)
+    if missing > 1:
+        return "two approvals, one of them the representative's"
+    if not agreed:
+        return "the representative's approval"
+    return "one more approval" if missing else ""
 
 
 def _why_not(facts: RequestFacts, programme: Programme, viewer: Viewer) -> str:

@@ -139,8 +139,8 @@ def test_approver_sees_the_request_and_the_command(busy: World) -> None:
     shown = (
         "Agents that fill in forms", "Train the second", "9 named pseudonyms",
         "input, screen", "masked", "EU", "2026-12-07", "Noor Dahl", facts.digest,
-        f"overt access approve {waiting} --name &#39;Ruth Calder&#39;",
-        "1 more approval and the representative&#39;s approval",
+        f"overt access approve {waiting} \\\n  --name &#39;Ruth Calder&#39;",
+        "the representative&#39;s approval",
     )  # fmt: skip
     assert [item for item in shown if item not in text] == []
     assert not any(person in text for person in facts.request.cohort)
