@@ -118,7 +118,7 @@ def is_snap_stub(path: str) -> bool:
         return True
     with Path(path).open("rb") as file:
         head = file.read(4096)
-    return head.startswith(b"#!") and b"snap" in head
+    return head.startswith(b"#!") and b"/snap/bin" in head
 
 
 def _own_home(env: dict[str, str], folder: Path) -> dict[str, str]:
