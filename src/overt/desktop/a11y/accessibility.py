@@ -1,0 +1,241 @@
+"""The accessibility of a desktop, as the recorder asks for it.
+
+Stage: platform adapter. Input: a session bus, process ids, points in root pixels.
+Output: focus changes, the element at a point, the URL of a document, the tree of the
+active window. One thread uses one object. An application that does not answer within
+200 ms gives "not known", never an exception. Never reads what was typed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from overt.desktop.a11y.applications import Applications
+from overt.desktop.a11y.bus import ACCESSIBLE, CALL_S, AccessibilityBus, Request, get
+from overt.desktop.a11y.focus import UNKNOWN, Focus, FocusChange
+from overt.desktop.a11y.states import FOCUSED, state_bits, state_names
+from overt.desktop.a11y.tree import (
+    COMPONENT,
+    Node,
+    TreeReader,
+    find_document,
+    find_focused,
+)
+from overt.protocol.errors import CaptureError
+
+if TYPE_CHECKING:
+    from overt.desktop.a11y.bus import Signal
+    from overt.desktop.a11y.focus import Ref
+
+_EVENTS = (
+    ("org.a11y.atspi.Event.Object", "StateChanged", "object:state-changed:focused"),
+    ("org.a11y.atspi.Event.Window", "Activate", "window:activate"),
+    ("org.a11y.atspi.Event.Document", "LoadComplete", "document:load-complete"),
+)
+_DOCUMENT = "org.a11y.atspi.Document"
+_URL_ATTRIBUTES = ("DocURL", "URI")
+_SCREEN = 0
+_HOPS = 40
+
+
+class Accessibility:
+    """What applications say of themselves.
+
+    Args:
+        session_bus: D-Bus address of the session bus; by default the one of the
+            environment (DBUS_SESSION_BUS_ADDRESS).
+
+    Raises:
+        CaptureError: The session has no accessibility bus.
+    """
+
+    def __init__(self, session_bus: str | None = None) -> None:
+        address = session_bus or os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
+        if not address:
+            raise CaptureError(
+                "No session bus is known, so the roles of fields cannot be.",
+                remedy="Set DBUS_SESSION_BUS_ADDRESS, or start from the desktop.",
+            )
+        self._bus = AccessibilityBus(address)
+        for interface, member, event in _EVENTS:
+            self._bus.subscribe(interface, member, event)
+        self._applications = Applications(self._bus)
+        self._focused: dict[str, Ref] = {}  # by bus name
+        self._documents: dict[int, Ref] = {}  # by process id
+        self._changes: list[FocusChange] = []
+        self._page_changed = False
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._bus.close()
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when an application says something."""
+        return self._bus.fileno()
+
+    def focus_changes(self) -> list[FocusChange]:
+        """Return the focus changes since the last call, in order; does not wait.
+
+        Raises:
+            OSError: The connection is gone.
+        """
+        self._take_in()
+        changes, self._changes = self._changes, []
+        return changes
+
+    def page_changed(self) -> bool:
+        """Whether a page was loaded or a window activated since the last call."""
+        changed, self._page_changed = self._page_changed, False
+        return changed
+
+    def focused(self, pid: int) -> Focus | None:
+        """Ask an application what has its focus.
+
+        Returns:
+            The field; UNKNOWN where the process has no accessible focus; None where
+            it did not answer in time.
+        """
+        root = self._applications.root(pid)
+        if root is None:
+            return UNKNOWN
+        focus = self._still_focused(root[0])
+        if focus is not None:
+            return focus
+        window = self._applications.active_window(pid)
+        if window is None:
+            return None
+        ref = find_focused(self._bus, window, CALL_S)
+        if ref is None:
+            return UNKNOWN
+        self._focused[ref[0]] = ref
+        return self._still_focused(ref[0])
+
+    def element_at(self, pid: int, x_px: int, y_px: int) -> dict[str, Any] | None:
+        """Return the element of a process at a point of the screen.
+
+        Args:
+            pid: Process that shows the window.
+            x_px: Column of the root window.
+            y_px: Row of the root window.
+
+        Returns:
+            {role, name, bounds [x, y, width, height], states}; None where not known.
+        """
+        element = self._applications.active_window(pid)
+        if element is None:
+            return None
+        for _ in range(_HOPS):
+            inner = self._inner(element, x_px, y_px)
+            if inner is None or inner == element:
+                break
+            element = inner
+        return self._described(element)
+
+    def document_url(self, pid: int) -> str | None:
+        """Return the URL of the document in a process's active window."""
+        known = self._documents.get(pid)
+        url = self._url(known) if known else None
+        if url is None:
+            self._documents.pop(pid, None)
+            window = self._applications.active_window(pid)
+            document = find_document(self._bus, window, CALL_S) if window else None
+            if document is not None:
+                self._documents[pid] = document
+                url = self._url(document)
+        return url
+
+    def tree(self, pid: int) -> tuple[list[Node], bool]:
+        """Return what the active window of a process shows, and if it was cut short.
+
+        Returns:
+            Nodes `[role, name, x, y, width, height, states]` in root pixels, at most
+            300, read in at most 50 ms; and whether something was left out.
+        """
+        window = self._applications.active_window(pid)
+        if window is None:
+            return [], True
+        reader = TreeReader(self._bus)
+        document = self._documents.get(pid)
+        if document is not None:
+            reader.read(document)
+        if document is None or not self._fills(document, window):
+            reader.read(window, without=document)
+        return reader.nodes, reader.truncated
+
+    def _fills(self, document: Ref, window: Ref) -> bool:
+        """Whether a document is all that a window shows (a kiosk, full screen)."""
+        asked = [
+            Request(ref, COMPONENT, "GetExtents", "u", (_SCREEN,))
+            for ref in (document, window)
+        ]
+        inner, outer = self._bus.call_all(asked, CALL_S)
+        return inner is not None and inner == outer
+
+    def _take_in(self) -> None:
+        """Turn the signals that came into focus changes."""
+        self._bus.read_signals()
+        while self._bus.signals:
+            self._note(self._bus.signals.popleft())
+            self._bus.read_signals()  # a reply may have brought more along
+
+    def _note(self, signal: Signal) -> None:
+        if signal.member != "StateChanged":
+            self._page_changed |= signal.member in {"Activate", "LoadComplete"}
+            if signal.member in {"Activate", "LoadComplete"}:
+                self._documents.clear()
+            return
+        if tuple(signal.body[:2]) != ("focused", 1):
+            return
+        ref = (signal.sender, signal.path)
+        self._focused[signal.sender] = ref
+        role = self._bus.call(Request(ref, ACCESSIBLE, "GetRoleName"))
+        focus = self._applications.focus_on(ref, str(role)) if role else UNKNOWN
+        self._changes.append(FocusChange(signal.t_ns, focus))
+
+    def _still_focused(self, name: str) -> Focus | None:
+        """Return the field last known to have the focus if it says it has it."""
+        ref = self._focused.get(name)
+        if ref is None:
+            return None
+        asked = [
+            Request(ref, ACCESSIBLE, "GetState"),
+            Request(ref, ACCESSIBLE, "GetRoleName"),
+        ]
+        states, role = self._bus.call_all(asked, CALL_S)
+        if role is None or not state_bits(states) & FOCUSED:
+            return None
+        return self._applications.focus_on(ref, str(role))
+
+    def _inner(self, element: Ref, x_px: int, y_px: int) -> Ref | None:
+        asked = (x_px, y_px, _SCREEN)
+        request = Request(element, COMPONENT, "GetAccessibleAtPoint", "iiu", asked)
+        inner = self._bus.call(request)
+        if inner is None or str(inner[1]).endswith("/null"):
+            return None
+        return str(inner[0]), str(inner[1])
+
+    def _described(self, ref: Ref) -> dict[str, Any] | None:
+        asked = [
+            Request(ref, ACCESSIBLE, "GetRoleName"),
+            get(ref, ACCESSIBLE, "Name"),
+            Request(ref, COMPONENT, "GetExtents", "u", (_SCREEN,)),
+            Request(ref, ACCESSIBLE, "GetState"),
+        ]
+        role, name, extents, states = self._bus.call_all(asked, CALL_S)
+        if role is None or extents is None:
+            return None
+        return {
+            "role": str(role),
+            "name": str(name[1]) if name else "",
+            "bounds": list(extents),
+            "states": state_names(state_bits(states)),
+        }
+
+    def _url(self, document: Ref) -> str | None:
+        asked = [
+            Request(document, _DOCUMENT, "GetAttributeValue", "s", (attribute,))
+            for attribute in _URL_ATTRIBUTES
+        ]
+        replies = self._bus.call_all(asked, CALL_S)
+        return next((str(url) for url in replies if url), None)
