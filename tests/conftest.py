@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(autouse=True)
-def _no_network(request: pytest.FixtureRequest) -> None:
-    """Unit tests open no socket but unix ones; tests of processes reach loopback."""
-    if request.node.get_closest_marker("enable_socket"):
+_REACH_LOOPBACK = ("display", "loopback", "journey")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let a test open unix sockets only, or loopback where its marker says so."""
+    if any(item.get_closest_marker(name) for name in _REACH_LOOPBACK):
+        pytest_socket.enable_socket()
         pytest_socket.socket_allow_hosts(["127.0.0.1", "::1"], allow_unix_socket=True)
     else:
         pytest_socket.disable_socket(allow_unix_socket=True)

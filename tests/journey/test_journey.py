@@ -26,7 +26,6 @@ TASKS = ("click-test-2", "enter-text", "click-dialog")
 pytestmark = [
     pytest.mark.journey,
     pytest.mark.display,
-    pytest.mark.enable_socket,
     pytest.mark.timeout(420),
 ]
 

@@ -19,6 +19,8 @@ from overt.recorder.person.consenting import (
 )
 from overt.recorder.person.lease import LeaseKeeper, boottime_ns
 
+pytestmark = pytest.mark.loopback
+
 
 def _decision(person: Any, keeper: Any) -> Any:
     now = standing(person.home, person.identity.device.public_key())

@@ -30,6 +30,8 @@ from overt.recorder.person.home import Home, home_folder
 from overt.recorder.person.identity import public_halves, read_passphrase, unlock
 from overt.recorder.person.vault_client import VaultClient, check_server
 
+pytestmark = pytest.mark.loopback
+
 NOW = int(time.time())
 WORDS = "a long enough passphrase"
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.loopback
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[PageServer]:
