@@ -102,6 +102,11 @@ class KeyringFile:
         return int(self._state["current"])
 
     @property
+    def epochs(self) -> tuple[int, ...]:
+        """The epochs whose roots stand."""
+        return tuple(sorted(int(epoch) for epoch in self._state["epochs"]))
+
+    @property
     def unwraps(self) -> int:
         """How many secrets were unwrapped, by this keyring's own books."""
         try:
@@ -280,3 +285,17 @@ def _overwrite(path: Path, data: bytes) -> None:
         os.pwrite(old, bytes(os.fstat(old).st_size), 0)
         os.fsync(old)
         os.close(old)
+
+
+def count_unwraps(folder: Path) -> int:
+    """Return the count in a keyring's books, also while a broker holds it.
+
+    Raises:
+        VaultError: There is no keyring in the folder.
+    """
+    if not (folder / "keyring.json").exists():
+        raise VaultError(f"{folder} holds no keyring.")
+    try:
+        return (folder / "unwraps").stat().st_size // _BOOKED.size
+    except FileNotFoundError:
+        return 0

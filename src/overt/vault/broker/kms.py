@@ -23,6 +23,10 @@ class Kms(Protocol):
         """The newest epoch, 1 or higher; 0 where there is none yet."""
 
     @property
+    def epochs(self) -> tuple[int, ...]:
+        """The epochs whose roots stand."""
+
+    @property
     def unwraps(self) -> int:
         """How many secrets were unwrapped, by the backend's own books."""
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select
 
+from overt.protocol.canonical import parse_json
+from overt.protocol.errors import DataError
 from overt.vault.store.rows import LogEntryRow, LogHeadRow
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from overt.vault.store.database import Database
 
+LABELS = ("kind", "person", "subject")
 Numbered = tuple[int, bytes, bytes]  # number, salt, entry
 _PAGE = 1000
 
@@ -41,7 +44,12 @@ class EntryBook:
             VaultError: The database refuses; nothing is stored.
         """
         rows = [
-            {"number": first + offset, "salt": salt, "entry": entry}
+            {
+                "number": first + offset,
+                "salt": salt,
+                "entry": entry,
+                **_labels(entry),
+            }
             for offset, (salt, entry) in enumerate(entries)
         ]
         with self._database.write() as session:
@@ -77,17 +85,48 @@ class EntryBook:
         found = list(self.entries(number, number + 1))
         return found[0] if found else None
 
+    def find(self, kind: str, *, subject: str = "", person: str = "") -> list[Numbered]:
+        """Return the entries of a kind, about a subject or a person where given."""
+        query = select(LogEntryRow).where(LogEntryRow.kind == kind)
+        if subject:
+            query = query.where(LogEntryRow.subject == subject)
+        if person:
+            query = query.where(LogEntryRow.person == person)
+        with self._database.read() as session:
+            rows = session.scalars(query.order_by(LogEntryRow.number))
+            return [
+                (row.number, row.salt, row.entry)
+                for row in rows
+                if row.salt is not None and row.entry is not None
+            ]
+
+    def count_of(self, kind: str) -> int:
+        """Return how many entries of a kind there are."""
+        query = select(func.count(LogEntryRow.number)).where(LogEntryRow.kind == kind)
+        with self._database.read() as session:
+            return session.scalar(query) or 0
+
     def entries(self, start: int, end: int) -> Iterator[Numbered]:
         """Yield the entries from `start` on, before `end`; erased ones are left out."""
-        for first in range(start, end, _PAGE):
+        while start < end:
             query = (
                 select(LogEntryRow)
-                .where(LogEntryRow.number >= first)
-                .where(LogEntryRow.number < min(first + _PAGE, end))
+                .where(LogEntryRow.number >= start, LogEntryRow.number < end)
                 .order_by(LogEntryRow.number)
+                .limit(_PAGE)
             )
             with self._database.read() as session:
                 rows = list(session.scalars(query))
             for row in rows:
                 if row.salt is not None and row.entry is not None:
                     yield row.number, row.salt, row.entry
+            start = rows[-1].number + 1 if len(rows) == _PAGE else end
+
+
+def _labels(entry: bytes) -> dict[str, str]:
+    """Return the entry's fields by which rows are found; empty where it has none."""
+    try:
+        body = parse_json(entry, what="A log entry")
+    except DataError:
+        body = {}
+    return {name: str(body.get(name, "")) for name in LABELS}

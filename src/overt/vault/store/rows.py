@@ -46,6 +46,7 @@ class InvitationRow(Base):
     __tablename__ = "invitations"
     code_sha256: Mapped[str] = mapped_column(primary_key=True)
     programme_id: Mapped[str]
+    person: Mapped[str] = mapped_column(ForeignKey("persons.person"))
     expires_s: Mapped[int]
     state: Mapped[str] = mapped_column(default="open")  # open, used, revoked
 
@@ -55,7 +56,7 @@ class PersonRow(Base):
 
     __tablename__ = "persons"
     person: Mapped[str] = mapped_column(primary_key=True)
-    state: Mapped[str] = mapped_column(default="active")  # active, withdrawn, erased
+    state: Mapped[str] = mapped_column(default="active")  # active, erased
 
 
 class DeviceRow(Base):
@@ -64,19 +65,28 @@ class DeviceRow(Base):
     __tablename__ = "devices"
     device_id: Mapped[str] = mapped_column(primary_key=True)
     person: Mapped[str] = mapped_column(ForeignKey("persons.person"), index=True)
-    public_key: Mapped[str] = mapped_column(unique=True)
+    key_id: Mapped[str] = mapped_column(unique=True)
+    public_key: Mapped[str]
     document: Mapped[bytes]
+    receipt: Mapped[bytes]
 
 
 class PersonKeyRow(Base):
-    """A person's vault pair: public half, binding, private half wrapped by the KMS."""
+    """A person's vault pair.
+
+    Attributes:
+        public_half: base64url of the public half.
+        epoch: KMS epoch that the private half is wrapped under.
+        wrapped: The wrapped private half; none once the key is destroyed.
+        binding: The `person-key.v1` document, once the programme keys signed it.
+    """
 
     __tablename__ = "person_keys"
     person: Mapped[str] = mapped_column(primary_key=True)
     public_half: Mapped[str]
     epoch: Mapped[int]
-    wrapped: Mapped[bytes | None]  # none once the key is destroyed
-    binding: Mapped[bytes | None]  # PersonKeyBinding signed by programme keys
+    wrapped: Mapped[bytes | None]
+    binding: Mapped[bytes | None]
 
 
 class ConsentRow(Base):
@@ -90,6 +100,7 @@ class ConsentRow(Base):
     document: Mapped[bytes]
     receipt: Mapped[bytes]
     withdrawal: Mapped[bytes | None]
+    withdrawal_receipt: Mapped[bytes | None]
 
 
 class SegmentRow(Base):
@@ -118,7 +129,7 @@ class AccessRequestRow(Base):
     request_id: Mapped[str] = mapped_column(primary_key=True)
     requester: Mapped[str]
     sha256: Mapped[str]
-    state: Mapped[str] = mapped_column(default="open")  # open, granted, refused
+    state: Mapped[str] = mapped_column(default="open")  # a note; the grant is derived
     document: Mapped[bytes]
 
 
@@ -135,24 +146,18 @@ class ApprovalRow(Base):
     document: Mapped[bytes]
 
 
-class GrantRow(Base):
-    """A grant: the request with the approvals that make it one."""
-
-    __tablename__ = "grants"
-    grant_id: Mapped[str] = mapped_column(primary_key=True)
-    request_id: Mapped[str] = mapped_column(
-        ForeignKey("access_requests.request_id"), unique=True
-    )
-    expires_s: Mapped[int]
-    state: Mapped[str] = mapped_column(default="active")  # active, revoked
-    document: Mapped[bytes]
-
-
 class LogEntryRow(Base):
-    """What a leaf of the log commits to; `entry` is none once erased."""
+    """What a leaf of the log commits to; `entry` is none once erased.
+
+    `kind`, `person` and `subject` repeat the entry's fields of these names, so that
+    a participant's readers are found; they are empty where the entry has none.
+    """
 
     __tablename__ = "log_entries"
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(index=True)
+    person: Mapped[str] = mapped_column(index=True)
+    subject: Mapped[str] = mapped_column(index=True)
     salt: Mapped[bytes | None]
     entry: Mapped[bytes | None]
 
@@ -167,11 +172,13 @@ class LogHeadRow(Base):
 
 
 class ReleaseRow(Base):
-    """One answered release: which grant, which job key, how many segments."""
+    """One answered release: for which request, to which job key, how many segments."""
 
     __tablename__ = "releases"
     release_id: Mapped[str] = mapped_column(primary_key=True)
-    grant_id: Mapped[str] = mapped_column(ForeignKey("grants.grant_id"), index=True)
+    request_id: Mapped[str] = mapped_column(
+        ForeignKey("access_requests.request_id"), index=True
+    )
     job_key_sha256: Mapped[str]
     at_s: Mapped[int]
     segments: Mapped[int]

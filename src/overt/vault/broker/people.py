@@ -1,0 +1,137 @@
+"""People's vault keys: made, opened one read at a time, destroyed.
+
+Stage: inside the broker. In: pseudonyms; out: public halves, and for the time of one
+read a private half. Private halves lie wrapped by the KMS, bound to programme and
+person, so that rows swapped between people open nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from overt.protocol.canonical import b64, canonical_bytes, sha256_hex
+from overt.protocol.errors import GovernError
+from overt.protocol.ids import check_id, new_id
+from overt.protocol.sealing import SealingKey
+from overt.vault.govern.refusals import NotFoundError
+from overt.vault.store.rows import InvitationRow, PersonKeyRow, PersonRow
+
+if TYPE_CHECKING:
+    from overt.protocol.canonical import Json
+    from overt.vault.broker.kms import Kms
+    from overt.vault.store.database import Database
+
+
+class People:
+    """The vault keys of a programme's people.
+
+    Args:
+        database: Where wrapped halves lie.
+        kms: What wraps them.
+        programme: Programme id, part of every wrapping's context.
+    """
+
+    def __init__(self, database: Database, kms: Kms, programme: str) -> None:
+        self._database = database
+        self._kms = kms
+        self._programme = programme
+        self._rotation = threading.Lock()
+        if not kms.current_epoch:
+            kms.new_epoch()
+        self._finish_rotation()
+
+    def _context(self, person: str) -> bytes:
+        body = {"programme": self._programme, "person": person}
+        return b"overt person key v1\0" + canonical_bytes(body)
+
+    def make(self) -> Json:
+        """Make a pseudonym with a vault pair; return `person` and `public`."""
+        person, key = new_id("part"), SealingKey.generate()
+        public = b64(key.public.raw)
+        with self._rotation:
+            epoch = self._kms.current_epoch
+            wrapped = self._kms.wrap(epoch, key.raw, self._context(person))
+            with self._database.write() as session:
+                session.add(PersonRow(person=person))
+                session.add(
+                    PersonKeyRow(
+                        person=person,
+                        public_half=public,
+                        epoch=epoch,
+                        wrapped=wrapped,
+                    )
+                )
+        return {"person": person, "public": public}
+
+    def open(self, person: str) -> SealingKey:
+        """Unwrap a person's private half; the KMS counts it.
+
+        Raises:
+            GovernError: The person is erased.
+            NotFoundError: There is no such person.
+            SealError: The row holds another person's key.
+            VaultError: The epoch is destroyed.
+        """
+        with self._rotation:
+            with self._database.read() as session:
+                row = session.get(PersonKeyRow, person)
+            if row is None:
+                raise NotFoundError(f"There is no vault key of {person!r:.60}.")
+            if row.wrapped is None:
+                raise GovernError(f"The vault key of {person} is destroyed.")
+            context = self._context(person)
+            return SealingKey(self._kms.unwrap(row.epoch, row.wrapped, context))
+
+    def erase(self, person: str) -> Json:
+        """Destroy a person's key; return the new `epoch` and when that is `final`.
+
+        The other people's halves move to a new epoch inside the KMS, and the old
+        root is destroyed: a restored backup of the rows opens nothing of this person.
+
+        Raises:
+            NotFoundError: There is no such person.
+            VaultError: The KMS or the database refuses; send it again.
+        """
+        check_id(person, "part")
+        with self._rotation:
+            self._rotate(person)
+            self._database.scrub()
+            self._finish_rotation()
+        return {"epoch": self._kms.current_epoch, "final": self._kms.destruction}
+
+    def _rotate(self, person: str) -> None:
+        with self._database.write() as session:
+            row = session.get(PersonKeyRow, person)
+            if row is None:
+                raise NotFoundError(f"There is no vault key of {person!r:.60}.")
+            if row.wrapped is None:
+                return
+            row.wrapped, epoch = None, self._kms.new_epoch()
+            for other in session.scalars(select(PersonKeyRow)):
+                if other.wrapped is not None and other.person != person:
+                    context = self._context(other.person)
+                    other.wrapped = self._kms.rewrap(
+                        other.epoch, epoch, other.wrapped, context
+                    )
+                    other.epoch = epoch
+            for code in session.scalars(
+                select(InvitationRow).where(InvitationRow.person == person)
+            ):
+                code.state = "revoked"
+
+    def _finish_rotation(self) -> None:
+        """Destroy every root that no key lies under, but the newest."""
+        with self._database.read() as session:
+            query = select(PersonKeyRow.epoch).where(PersonKeyRow.wrapped.is_not(None))
+            used = set(session.scalars(query.distinct()))
+        for epoch in self._kms.epochs:
+            if epoch not in used and epoch != self._kms.current_epoch:
+                self._kms.destroy_epoch(epoch)
+
+
+def public_digest(made: Json) -> str:
+    """Return the SHA-256 of a made pair's public half, as the log names it."""
+    return sha256_hex(str(made["public"]).encode())

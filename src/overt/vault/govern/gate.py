@@ -1,0 +1,140 @@
+"""The gate before every route: who may call it is declared at the route itself.
+
+Stage: between HTTP and the rules. In: a request; out: a caller whom the policy allows,
+or a refusal. A route without one of the declarations here fails the test suite.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from overt.protocol.errors import DataError
+from overt.protocol.routes import MAX_SEGMENT_BYTES, SEGMENTS
+from overt.vault.govern.callers import Call, Caller, identify
+from overt.vault.govern.halt import current_state
+from overt.vault.govern.policy import check
+from overt.vault.govern.refusals import TooLargeError, UnsignedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from overt.vault.govern.roster import Roster
+    from overt.vault.store.database import Database
+
+MAX_BODY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What the gate needs; stands in `app.state.gate`.
+
+    Attributes:
+        database: Devices and the calls that were made.
+        roster: The signed programme.
+        service_token: What the vault server shows to the broker; empty admits nobody.
+        clock: Unix seconds now.
+    """
+
+    database: Database
+    roster: Roster
+    service_token: str = ""
+    clock: Callable[[], float] = time.time
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the body, up to the limit of its route.
+
+    Raises:
+        TooLargeError: It is larger.
+    """
+    sealed = request.url.path.startswith(f"{SEGMENTS}/")
+    limit = MAX_SEGMENT_BYTES if sealed else MAX_BODY_BYTES
+    announced = request.headers.get("content-length", "0")
+    body = bytearray()
+    if not announced.isdecimal():
+        raise DataError("The call's Content-Length is no number.")
+    if int(announced) <= limit:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                break
+        else:
+            return bytes(body)
+    raise TooLargeError(f"The call's body is larger than {limit} bytes.")
+
+
+Body = Annotated[bytes, Depends(read_body)]
+
+
+class Anyone:
+    """A route that answers everybody."""
+
+    policy = "anyone"
+
+    def __call__(self) -> None:
+        """Admit."""
+
+
+class ByInvitation(Anyone):
+    """A route that checks an invitation's code itself."""
+
+    policy = "invitation"
+
+
+class ByToken:
+    """A route for the vault server, which shows the service token."""
+
+    policy = "service token"
+
+    def __call__(self, request: Request) -> None:
+        """Admit the vault server.
+
+        Raises:
+            UnsignedError: The token is missing or another.
+        """
+        gate: Gate = request.app.state.gate
+        shown = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not gate.service_token or not hmac.compare_digest(
+            shown.encode(), gate.service_token.encode()
+        ):
+            raise UnsignedError("The call shows no valid service token.")
+
+
+@dataclass(frozen=True)
+class Allow:
+    """A route for callers whom the policy allows an action.
+
+    Attributes:
+        policy: The action's name in the policy's schema.
+    """
+
+    policy: str
+
+    def __call__(self, request: Request, body: Body) -> Caller:
+        """Return the caller.
+
+        Raises:
+            UnsignedError: Nobody known signed the call.
+            ReplayError: It was made before.
+            GovernError: The policy denies it.
+        """
+        gate: Gate = request.app.state.gate
+        programme = gate.roster.programme()
+        query = request.scope["query_string"].decode("ascii", "replace")
+        path = request.scope["raw_path"].decode("ascii", "replace")
+        call = Call(
+            request.headers.get("authorization", ""),
+            request.method,
+            f"{path}?{query}" if query else path,
+            body,
+            int(gate.clock()),
+        )
+        caller = identify(gate.database, programme, call)
+        state = current_state(gate.database, programme)
+        check(caller, self.policy, programme.programme, halted=state.halted)
+        return caller

@@ -1,0 +1,161 @@
+"""Halting, lifting, and the leases by which devices learn of it.
+
+Stage: between stewards' orders and everything that records or reads. In: signed
+orders; out: the state, and leases. It fails closed: where the newest order on record
+does not verify, the programme counts as halted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from sqlalchemy import select
+
+from overt.protocol.canonical import canonical_bytes, parse_json
+from overt.protocol.consent import Lease, document_digest, sign_lease
+from overt.protocol.errors import DataError, GovernError, OvertError
+from overt.protocol.halt import HaltOrder, verify_halt
+from overt.vault.govern.refusals import HaltedError
+from overt.vault.store.rows import HaltRow
+
+if TYPE_CHECKING:
+    from overt.protocol.canonical import Json
+    from overt.protocol.programme import Programme
+    from overt.vault.govern.registry import Registry
+    from overt.vault.store.database import Database
+
+ORDER_AGE_S = 24 * 3600
+CLOCK_SKEW_S = 120
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Whether the programme runs, and why not."""
+
+    state: Literal["running", "halted"]
+    reason: str = ""
+
+    @property
+    def halted(self) -> bool:
+        """Whether it is halted."""
+        return self.state == "halted"
+
+
+def current_state(database: Database, programme: Programme) -> State:
+    """Return the state by the newest order whose signatures hold.
+
+    An order that somebody puts back after a newer one changes nothing: the time that
+    was signed decides, and at the same time the halt.
+    """
+    with database.read() as session:
+        query = select(HaltRow).where(HaltRow.programme_id == programme.programme)
+        rows = list(session.scalars(query.order_by(HaltRow.number)))
+    orders = [_order(row, programme) for row in rows]
+    if orders and orders[-1] is None:
+        return State("halted", "The newest order on record does not verify.")
+    sound = [order for order in orders if order is not None]
+    if not sound:
+        return State("running")
+    newest = max(sound, key=lambda one: (given_s(one), one.state == "halted"))
+    return State(newest.state, newest.reason if newest.state == "halted" else "")
+
+
+def _order(row: HaltRow, programme: Programme) -> HaltOrder | None:
+    try:
+        order = verify_halt(parse_json(row.document, what="A halt order"), programme)
+        given_s(order)
+    except OvertError:
+        return None
+    return order
+
+
+def given_s(order: HaltOrder) -> float:
+    """Return when an order was given, Unix seconds.
+
+    Raises:
+        DataError: The time is not ISO 8601 with a time zone.
+    """
+    try:
+        given = datetime.fromisoformat(order.given_utc)
+    except ValueError as error:
+        raise DataError("A halt order's time is not ISO 8601.") from error
+    if given.tzinfo is None:
+        raise DataError("A halt order's time names no time zone.")
+    return given.timestamp()
+
+
+def accept_order(registry: Registry, envelope: Json) -> State:
+    """Put an order into force at once, then on the log; again, it changes nothing.
+
+    Raises:
+        GovernError: Too few humans, no reason, or an order that is not newer.
+        SealError: No steward or representative signed it.
+        VaultError: In force, but the log refuses; send it again.
+        NetworkError: In force, but the log is away; send it again.
+    """
+    programme = registry.roster.programme()
+    order = verify_halt(envelope, programme)
+    document = canonical_bytes(envelope)
+    with registry.database.write() as session:
+        rows = list(session.scalars(select(HaltRow).order_by(HaltRow.number)))
+        if all(row.document != document for row in rows):
+            _check_new(order, [_order(row, programme) for row in rows], registry.now_s)
+            session.add(
+                HaltRow(
+                    programme_id=programme.programme,
+                    halted=order.state == "halted",
+                    at_s=registry.now_s,
+                    document=document,
+                )
+            )
+    registry.record("halt", document_digest(envelope), state=order.state)
+    return current_state(registry.database, programme)
+
+
+def _check_new(order: HaltOrder, earlier: list[HaltOrder | None], now_s: int) -> None:
+    """Refuse an order that is stale or would not decide the state."""
+    given = given_s(order)
+    if not now_s - ORDER_AGE_S <= given <= now_s + CLOCK_SKEW_S:
+        raise GovernError("The order's time is off; give a fresh one.")
+    newest = max((given_s(one) for one in earlier if one is not None), default=0.0)
+    if given < newest or (given == newest and order.state == "running"):
+        raise GovernError("A newer order is in force; give a fresh one.")
+
+
+def lease(registry: Registry, nonce: str) -> Json:
+    """Return the programme's state for a short time, signed, for one nonce.
+
+    Raises:
+        DataError: The nonce has not between 16 and 128 characters.
+    """
+    if not 16 <= len(nonce) <= 128:
+        raise DataError("A lease needs a nonce of 16 to 128 characters.")
+    programme = registry.roster.programme()
+    state = current_state(registry.database, programme)
+    body = Lease(
+        programme.programme,
+        programme.version,
+        state.state,
+        state.reason,
+        nonce,
+        programme.lease_s,
+    )
+    return sign_lease(body, registry.lease_key)
+
+
+def check_running(registry: Registry) -> Programme:
+    """Return the programme if it runs.
+
+    Raises:
+        HaltedError: It is halted.
+    """
+    programme = registry.roster.programme()
+    state = current_state(registry.database, programme)
+    if state.halted:
+        raise HaltedError(
+            f"The programme is halted: {state.reason}",
+            remedy="What is recorded waits; send it when the halt is lifted.",
+        )
+    return programme

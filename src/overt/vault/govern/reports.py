@@ -1,0 +1,81 @@
+"""What may be told: a participant's readers, the state of a programme, log lines.
+
+Stage: behind routes and pages that only show. In: rows; out: facts without content.
+Counts of people below 5 are hidden.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from overt.protocol.canonical import parse_json
+from overt.vault.govern.halt import current_state
+from overt.vault.log.book import EntryBook
+from overt.vault.store.rows import AccessRequestRow, ConsentRow, DeviceRow, SegmentRow
+
+if TYPE_CHECKING:
+    from overt.protocol.canonical import Json
+    from overt.vault.govern.registry import Registry
+    from overt.vault.store.database import Database
+
+LEAST_SHOWN = 5
+_READ_FIELDS = ("day", "purpose", "requester", "request", "segment")
+
+
+def shown(count: int) -> int | None:
+    """Return a count of people, or nothing where it is below 5."""
+    return count if count >= LEAST_SHOWN else None
+
+
+def readers(database: Database, person: str) -> list[Json]:
+    """Return every read of a person's segments, in the order of the log."""
+    reads = []
+    for number, _, entry in EntryBook(database, "").find("read", person=person):
+        body = parse_json(entry, what="A log entry")
+        facts = {name: body.get(name, "") for name in _READ_FIELDS}
+        reads.append({"log_index": number, **facts})
+    return reads
+
+
+def log_lines(database: Database, limit: int) -> list[Json]:
+    """Return the newest entries without participants, newest first.
+
+    Each has `number`, `kind`, `day`, and `purpose`, `requester`, `request` where the
+    entry has them.
+    """
+    book, lines = EntryBook(database, ""), []
+    size = book.count()
+    for number, _, entry in book.entries(max(size - limit, 0), size):
+        body = parse_json(entry, what="A log entry")
+        facts = {
+            name: str(body.get(name, ""))
+            for name in ("kind", "day", "purpose", "requester", "request")
+        }
+        lines.append({"number": number, **facts})
+    return lines[::-1]
+
+
+def state_report(registry: Registry) -> Json:
+    """Return state, reason, version and counts of a programme."""
+    programme = registry.roster.programme()
+    state = current_state(registry.database, programme)
+    with registry.database.read() as session:
+        devices = session.scalar(select(func.count(DeviceRow.device_id))) or 0
+        people = select(func.count(ConsentRow.person.distinct()))
+        consents = session.scalar(people.where(ConsentRow.state == "given")) or 0
+        held = select(func.count(), func.coalesce(func.sum(SegmentRow.size_bytes), 0))
+        segments, size = session.execute(held.where(SegmentRow.state == "stored")).one()
+        requests = session.scalar(select(func.count(AccessRequestRow.request_id)))
+    return {
+        "state": state.state,
+        "reason": state.reason,
+        "version": programme.version,
+        "devices": shown(devices),
+        "consents": shown(consents),
+        "segments": segments,
+        "size_bytes": size,
+        "reads": EntryBook(registry.database, "").count_of("read"),
+        "requests": requests or 0,
+    }

@@ -1,0 +1,109 @@
+"""The programme in force and who is who in it, from signatures alone.
+
+Stage: the root of every decision in the vault. In: rows with signed documents and the
+pinned programme keys; out: the verified programme. A row whose signatures do not lead
+up to the pinned keys is refused, whoever wrote it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from overt.protocol.canonical import Json, canonical_bytes, parse_json
+from overt.protocol.errors import GovernError, VaultError
+from overt.protocol.signing import key_id, public_key
+from overt.vault.store.rows import ProgrammeRow
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from overt.protocol.programme import Anchor, Member, Programme
+    from overt.vault.store.database import Database
+
+
+class Roster:
+    """The signed programme, verified anew whenever its bytes change.
+
+    Args:
+        database: Where the documents lie.
+        anchor: The programme keys that the server was set up with.
+    """
+
+    def __init__(self, database: Database, anchor: Anchor) -> None:
+        self.anchor = anchor
+        self._database = database
+        self._verified: tuple[bytes, Programme] | None = None
+
+    def install(self, envelope: Json) -> Programme:
+        """Put a signed programme into force; the same one again changes nothing.
+
+        Raises:
+            SealError: The programme keys have not signed it.
+            DataError: It is malformed.
+            GovernError: A newer version is in force, or another one of its number.
+        """
+        programme = self.anchor.programme_of(envelope)
+        document = canonical_bytes(envelope)
+        with self._database.write() as session:
+            newest = self._newest(session)
+            if newest is not None and newest.document == document:
+                return programme
+            if newest is not None and newest.version >= programme.version:
+                raise GovernError(
+                    f"Version {newest.version} of the programme is in force.",
+                    remedy="Give a changed programme a higher version.",
+                )
+            session.add(
+                ProgrammeRow(
+                    programme_id=programme.programme,
+                    version=programme.version,
+                    document=document,
+                )
+            )
+        return programme
+
+    def document(self) -> bytes:
+        """Return the signed programme in force, as bytes.
+
+        Raises:
+            VaultError: None was put into force.
+        """
+        with self._database.read() as session:
+            row = self._newest(session)
+        if row is None:
+            raise VaultError(
+                "The vault has no programme yet.",
+                remedy="Sign one with: overt programme create.",
+            )
+        return row.document
+
+    def _newest(self, session: Session) -> ProgrammeRow | None:
+        query = (
+            select(ProgrammeRow)
+            .where(ProgrammeRow.programme_id == self.anchor.programme)
+            .order_by(ProgrammeRow.version.desc())
+        )
+        return session.scalars(query).first()
+
+    def programme(self) -> Programme:
+        """Return the programme in force, verified up to the pinned keys.
+
+        Raises:
+            VaultError: None was put into force.
+            SealError: The row was tampered with.
+        """
+        document = self.document()
+        if self._verified is None or self._verified[0] != document:
+            envelope = parse_json(document, what="The programme on record")
+            self._verified = (document, self.anchor.programme_of(envelope))
+        return self._verified[1]
+
+
+def member_of_key(programme: Programme, name: str) -> Member | None:
+    """Return the member whose key has this key id, if anybody's has."""
+    for member in programme.roster:
+        if key_id(public_key(member.key)) == name:
+            return member
+    return None

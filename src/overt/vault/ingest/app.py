@@ -1,0 +1,258 @@
+"""The vault server's API: devices and members talk to it; it cannot decrypt.
+
+Stage: the vault's border towards participants and members. In: signed calls and signed
+documents; out: receipts, leases, facts. Routes are those of protocol/routes.py; each
+declares who may call it.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+
+from overt.protocol import routes
+from overt.protocol.canonical import Json, canonical_bytes, parse_json
+from overt.vault.govern import consent, enrolment, halt, reports, requests
+from overt.vault.govern.callers import (
+    Caller,  # noqa: TC001 - FastAPI reads annotations at run time
+)
+from overt.vault.govern.erasure import erase_person
+from overt.vault.govern.gate import Allow, Anyone, Body, ByInvitation, Gate
+from overt.vault.govern.refusals import NotFoundError, answer_refusals
+from overt.vault.govern.registry import KeyBroker, Registry
+from overt.vault.govern.roster import Roster
+from overt.vault.ingest.admission import Admission
+from overt.vault.log.folder import LogFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from overt.protocol.programme import Anchor
+    from overt.vault.store.database import Database
+    from overt.vault.store.objects import Objects
+
+_TILE = re.compile(r"tile/(entries|\d{1,2})/(x\d{3}/)*\d{3}(\.p/\d{1,3})?")
+_JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the vault server is made of.
+
+    Attributes:
+        database: Rows, opened.
+        objects: The object store, opened.
+        anchor: The programme keys that the server was set up with.
+        broker: The line to the key broker.
+        log_folder: Where the broker writes the log; only read here.
+        receipt_key: Signs receipts.
+        lease_key: Signs leases.
+        clock: Unix seconds now.
+    """
+
+    database: Database
+    objects: Objects
+    anchor: Anchor
+    broker: KeyBroker
+    log_folder: Path
+    receipt_key: Ed25519PrivateKey
+    lease_key: Ed25519PrivateKey
+    clock: Callable[[], float] = time.time
+
+    def registry(self) -> Registry:
+        """Return the parts that the rules work with."""
+        return Registry(
+            self.database,
+            Roster(self.database, self.anchor),
+            self.broker,
+            self.receipt_key,
+            self.lease_key,
+            self.clock,
+        )
+
+
+@dataclass(frozen=True)
+class _Parts:
+    registry: Registry
+    admission: Admission
+    log: LogFolder
+
+
+def _parts(request: Request) -> _Parts:
+    parts: _Parts = request.app.state.parts
+    return parts
+
+
+Parts = Annotated[_Parts, Depends(_parts)]
+_ANYONE = [Depends(Anyone())]
+public, devices, members = APIRouter(), APIRouter(), APIRouter()
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the vault server's API.
+
+    Args:
+        settings: What it is made of; the programme is installed by `Roster.install`.
+    """
+    registry = settings.registry()
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.gate = Gate(settings.database, registry.roster, clock=settings.clock)
+    admission = Admission(registry, settings.objects)
+    app.state.parts = _Parts(registry, admission, LogFolder(settings.log_folder))
+    for router in (public, devices, members):
+        app.include_router(router)
+    answer_refusals(app)
+    return app
+
+
+def _document(document: bytes) -> Response:
+    return Response(document, media_type=_JSON)
+
+
+@public.get(routes.HEALTH, dependencies=_ANYONE)
+def health() -> Json:
+    """Say that the server answers."""
+    return {"ok": True}
+
+
+@public.get(routes.PROGRAMME, dependencies=_ANYONE)
+def programme(parts: Parts) -> Response:
+    """Return the signed programme in force."""
+    return _document(parts.registry.roster.document())
+
+
+@public.get(routes.LOG + "/{path:path}", dependencies=_ANYONE)
+def log_file(path: str, parts: Parts) -> Response:
+    """Return the log's checkpoint or one of its tiles (C2SP tlog-tiles)."""
+    known = path == "checkpoint" or _TILE.fullmatch(path)
+    data = parts.log.read(path) if known else None
+    if data is None:
+        raise NotFoundError("The log has no such file.")
+    kind = "text/plain" if path == "checkpoint" else "application/octet-stream"
+    return Response(data, media_type=kind)
+
+
+@devices.post(routes.ENROL, dependencies=[Depends(ByInvitation())])
+def enrol(body: Body, parts: Parts) -> Response:
+    """Take a device in by its invitation's code."""
+    envelope = parse_json(body, what="An enrolment")
+    return _document(enrolment.enrol(parts.registry, envelope))
+
+
+@devices.post(routes.LEASE, dependencies=[Depends(Allow("record"))])
+def lease(body: Body, parts: Parts) -> Response:
+    """State the programme's state for a short time."""
+    nonce = parse_json(body, what="A lease request").get("nonce")
+    return _document(canonical_bytes(halt.lease(parts.registry, str(nonce))))
+
+
+@devices.post(routes.CONSENTS)
+def give_consent(
+    body: Body, parts: Parts, caller: Annotated[Caller, Depends(Allow("consent"))]
+) -> Response:
+    """Put a consent record on record."""
+    envelope = parse_json(body, what="A consent document")
+    return _document(consent.give(parts.registry, caller, envelope))
+
+
+@devices.post(routes.WITHDRAWALS)
+def withdraw(
+    body: Body, parts: Parts, caller: Annotated[Caller, Depends(Allow("withdraw"))]
+) -> Response:
+    """End a person's consents; erase what they sent where they say so."""
+    envelope = parse_json(body, what="A withdrawal")
+    withdrawal = consent.withdraw(parts.registry, caller, envelope)
+    receipt = consent.withdrawal_receipt(parts.registry, caller, envelope)
+    if withdrawal.erase:
+        erase_person(parts.registry, parts.admission.objects, caller.person)
+    return _document(receipt)
+
+
+@devices.put(routes.SEGMENTS + "/{segment}")
+def put_segment(
+    segment: str,
+    body: Body,
+    parts: Parts,
+    caller: Annotated[Caller, Depends(Allow("send"))],
+) -> Response:
+    """Admit a sealed segment."""
+    return _document(parts.admission.admit(caller, segment, body))
+
+
+@devices.get(routes.READERS)
+def readers(
+    parts: Parts, caller: Annotated[Caller, Depends(Allow("see_readers"))]
+) -> Json:
+    """Tell a participant who read what of theirs."""
+    checkpoint = parts.log.read("checkpoint") or b""
+    return {
+        "reads": reports.readers(parts.registry.database, caller.person),
+        "checkpoint": checkpoint.decode(),
+    }
+
+
+@members.post(routes.INVITATIONS, dependencies=[Depends(Allow("invite"))])
+def invite(body: Body, parts: Parts) -> Json:
+    """Take the hash of an invitation's code in."""
+    enrolment.invite(parts.registry, parse_json(body, what="An invitation"))
+    return {}
+
+
+@members.post(routes.REQUESTS)
+def submit_request(
+    body: Body, parts: Parts, caller: Annotated[Caller, Depends(Allow("request"))]
+) -> Json:
+    """Put an access request on record."""
+    envelope = parse_json(body, what="An access request")
+    return requests.submit(parts.registry, caller, envelope)
+
+
+@members.get(routes.REQUESTS, dependencies=[Depends(Allow("see_requests"))])
+def list_requests(parts: Parts) -> Json:
+    """Return every access request with its decisions."""
+    registry = parts.registry
+    in_force, now_s = registry.roster.programme(), registry.now_s
+    return {
+        "requests": [
+            {
+                "request": request_id,
+                "document": file.document,
+                "digest": file.digest,
+                "state": file.state(in_force, now_s),
+                "approvals": list(file.approvals),
+            }
+            for request_id, file in requests.request_files(registry.database)
+        ]
+    }
+
+
+@members.post(routes.REQUESTS + "/{request_id}/approvals")
+def decide_request(
+    request_id: str,
+    body: Body,
+    parts: Parts,
+    caller: Annotated[Caller, Depends(Allow("approve"))],
+) -> Json:
+    """Put an approver's decision on record."""
+    envelope = parse_json(body, what="An approval")
+    return {"state": requests.decide(parts.registry, caller, request_id, envelope)}
+
+
+@members.post(routes.HALTS, dependencies=[Depends(Allow("halt"))])
+def order_halt(body: Body, parts: Parts) -> Json:
+    """Halt the programme, or lift a halt."""
+    envelope = parse_json(body, what="A halt order")
+    return {"state": halt.accept_order(parts.registry, envelope).state}
+
+
+@members.get(routes.STATE, dependencies=[Depends(Allow("see_state"))])
+def state(parts: Parts) -> Json:
+    """Return state and counts."""
+    return reports.state_report(parts.registry)
