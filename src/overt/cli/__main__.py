@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 
 COMMANDS: dict[str, str] = {
     # the participant's
+    "consent": "overt.cli.consent:consent",
+    "enrol": "overt.cli.enrol:enrol",
+    "export": "overt.cli.review:export",
+    "forget": "overt.cli.control:forget",
+    "pause": "overt.cli.control:pause",
+    "record": "overt.cli.record:record",
+    "resume": "overt.cli.control:resume",
+    "review": "overt.cli.review:review",
+    "send": "overt.cli.review:send",
+    "status": "overt.cli.control:status",
+    "stop": "overt.cli.control:stop",
+    "task": "overt.cli.control:task",
     # the server's and the research side's
 }
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from Xlib import X
+from Xlib import error as xerror
 
 from overt.desktop.types import Rect
 from overt.desktop.x11.wire import connect
@@ -131,7 +132,10 @@ class Indicator:
         self._eyes.close()
 
     def _is_seen(self) -> bool:
-        shown = _grab(self._eyes, self.rect)
+        try:
+            shown = _grab(self._eyes, self.rect)
+        except (xerror.ConnectionClosedError, xerror.XError, OSError):
+            return False
         return shown is not None and indicator_seen(shown, self._badges)
 
     def _wait_for_window(self) -> Rect:

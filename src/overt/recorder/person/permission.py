@@ -1,0 +1,92 @@
+"""Whether this device may record now, asked again all the time.
+
+Input: the home's papers, the newest lease and programme. Output: the reason why not,
+or nothing; and the allow-list in force. `protocol.consent.decide` decides; what cannot
+be read or verified refuses.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from overt.protocol.consent import Refused, decide
+from overt.protocol.errors import OvertError
+from overt.protocol.records import Level
+from overt.recorder.person.consenting import standing
+from overt.recorder.person.lease import LeaseKeeper, boottime_ns
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    from overt.desktop.types import Stack, Window
+    from overt.recorder.person.home import Home
+
+_ASK_S = 0.25
+_NEEDED = ("input", "screen")  # a recording without one of them has no form yet
+
+
+class Permission:
+    """The decision to record, no older than a quarter of a second."""
+
+    def __init__(
+        self, home: Home, device: Ed25519PublicKey, keeper: LeaseKeeper
+    ) -> None:
+        self._home, self._device, self._keeper = home, device, keeper
+        self._asked_s, self._refusal = 0.0, "Not asked yet."
+        self.data_types: tuple[str, ...] = ()
+
+    def refusal(self) -> str:
+        """Return why recording is not allowed; empty if it is."""
+        now_s = time.monotonic()
+        if not self._asked_s or now_s - self._asked_s >= _ASK_S:
+            self._asked_s, self._refusal = now_s, self._ask()
+        return self._refusal
+
+    def _ask(self) -> str:
+        try:
+            now = standing(self._home, self._device)
+        except OvertError as error:
+            return str(error)
+        decision = decide(
+            self._keeper.programme,
+            now.consent,
+            self._keeper.current(),
+            withdrawn=now.withdrawn,
+            boottime_ns=boottime_ns(),
+        )
+        if isinstance(decision, Refused):
+            return decision.reason
+        self.data_types = decision.data_types
+        if lacking := [name for name in _NEEDED if name not in decision.data_types]:
+            return (
+                f"You did not agree to {lacking[0]}, without which nothing is recorded."
+            )
+        return ""
+
+
+class AllowListInForce:
+    """The allow-list of the newest programme, as capture asks it."""
+
+    def __init__(self, keeper: LeaseKeeper) -> None:
+        self._keeper = keeper
+
+    def level_for(self, app: str, url: str | None, title: str) -> Level:
+        """Level of a window by class, page URL and title."""
+        return self._keeper.programme.level_for(app, url, title)
+
+    def needs_url(self, app: str) -> bool:
+        """Whether windows of that class are allowed by page only."""
+        return self._keeper.programme.needs_url(app)
+
+    def may_show(self, stack: Stack) -> bool:
+        """Whether a window is on the screen that some rule could allow."""
+        return any(self._may_be_allowed(window) for window in stack.windows)
+
+    def _may_be_allowed(self, window: Window) -> bool:
+        programme = self._keeper.programme
+        return any(
+            programme.level_for(window.app_class, rule.url or None, window.title)
+            is not Level.OFF
+            for rule in programme.allow
+        )

@@ -1,0 +1,339 @@
+"""The person's hand on the recorder: calls, consent, lease, indicator, task marks.
+
+Stage: asked by the capture loop at every turn (`recorder.Steering`). Input: calls of
+the control socket, clicks on the indicator, the permission to record, what was
+committed. Output: whether to record, and signed marks. What the indicator says comes
+from the last commit, not from what was wanted. It starts nothing that was stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from overt.protocol.errors import (
+    CaptureError,
+    ConsentError,
+    OvertError,
+    UsageError,
+)
+from overt.protocol.ids import new_id
+from overt.protocol.records import MarkRecord
+from overt.protocol.segment import mark_bytes
+from overt.recorder.capture.recorder import Directive
+from overt.recorder.capture.session import Facts, Phase, Session, State
+from overt.recorder.person.badge import Badge
+from overt.recorder.person.forgetting import forget_since
+from overt.recorder.person.lease import boottime_ns
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from overt.protocol.canonical import Json
+    from overt.recorder.capture.segments import Progress
+    from overt.recorder.person.control import ControlServer
+    from overt.recorder.person.home import Home
+
+CLICK_PAUSE_S = 300
+_FAREWELL_S = 2.0  # how long the indicator says why it stopped before it goes
+_STATUSES = ("done", "failed", "discard")
+_MOST_TEXT = 4000
+
+
+class Sight(Protocol):
+    """The indicator, as steering sees it."""
+
+    def show(self, badge: Badge) -> None:
+        """Say something."""
+        ...
+
+    def clicked(self) -> bool:
+        """Whether it was clicked."""
+        ...
+
+    def problem(self) -> str:
+        """Why recording must stop."""
+        ...
+
+
+class Grounds(Protocol):
+    """What allows recording, and whether there is anything to record."""
+
+    def refusal(self) -> str:
+        """Why recording is not allowed."""
+        ...
+
+    def may_show(self) -> bool:
+        """Whether a window that may be recorded is on the screen."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """Who steers what.
+
+    Attributes:
+        home: The participant's home.
+        session: Id of the recording session.
+        device: Signs marks.
+        grounds: What allows recording.
+        indicator: The indicator.
+        control: The control socket.
+    """
+
+    home: Home
+    session: str
+    device: Ed25519PrivateKey
+    grounds: Grounds
+    indicator: Sight
+    control: ControlServer
+
+
+class PersonSteering:
+    """Steers one recorder."""
+
+    def __init__(self, hand: Hand) -> None:
+        """Unlock the session: its owner has just opened their key."""
+        self._hand, self._session = hand, Session()
+        self._marks: list[MarkRecord] = []
+        self._task: tuple[str, str] | None = None
+        self._forget_since_ns: int | None = None
+        self._asked_to_end = False
+        self._stopped_s: float | None = None
+        self._is_recording = self._in_gap = False
+        self._session.unlock(self._facts())
+
+    @property
+    def state(self) -> State:
+        """What the session is doing, and why."""
+        return self._session.state
+
+    @property
+    def ended_by_person(self) -> bool:
+        """Whether the end was asked for, not forced."""
+        return self._asked_to_end
+
+    def fault(self) -> OvertError:
+        """Return the error for a recording that ended by itself."""
+        reason = self.state.reason or "Recording ended."
+        if self._hand.grounds.refusal():
+            return ConsentError(reason)
+        return CaptureError(reason, remedy="What was recorded is kept.")
+
+    def end(self) -> None:
+        """Ask for the end, as a signal does."""
+        self._asked_to_end = True
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when somebody calls."""
+        return self._hand.control.fileno()
+
+    def poll(self, progress: Progress, *, is_recording: bool) -> Directive:
+        """Serve calls and say what to do."""
+        self._is_recording = is_recording
+        if progress.last_commit_ns is not None:
+            self._session.committed(progress.last_commit_ns)
+        before = self.state
+        self._session.tick(boottime_ns(), self._facts())
+        self._hand.control.poll(self._handle)
+        if self._hand.indicator.clicked():
+            self._click()
+        if self._asked_to_end:
+            self._session.stop("You stopped it.")
+        self._note_gap(before)
+        self._finish_forgetting()
+        self._hand.indicator.show(self._badge())
+        return self._directive()
+
+    def _facts(self) -> Facts:
+        hand = self._hand
+        return Facts(hand.grounds.refusal(), hand.indicator.problem())
+
+    def _directive(self) -> Directive:
+        marks, self._marks = tuple(self._marks), []
+        records = self.state.records and self._forget_since_ns is None
+        return Directive(records, self._is_over(), marks)
+
+    def _is_over(self) -> bool:
+        """Whether the loop is to end; a forced stop is shown for a moment first."""
+        if self.state.phase is not Phase.STOPPED:
+            return False
+        if self._stopped_s is None:
+            self._stopped_s = time.monotonic()
+        waited_s = time.monotonic() - self._stopped_s
+        seen = not self._hand.indicator.problem()
+        return self._asked_to_end or not seen or waited_s >= _FAREWELL_S
+
+    def _note_gap(self, before: State) -> None:
+        """Put the border of a pause into the stream, while there is one."""
+        now_ns = time.monotonic_ns()
+        if before.records and not self.state.records and self._is_recording:
+            body = {"reason": str(self.state.phase)}
+            self._marks.append(MarkRecord(now_ns, "gap", body))
+            self._in_gap = True
+        elif self._in_gap and self.state.records and self._is_recording:
+            self._marks.append(MarkRecord(now_ns, "resume"))
+            self._in_gap = False
+
+    def _click(self) -> None:
+        if self.state.phase is Phase.PAUSED:
+            self._session.resume(self._facts())
+        else:
+            self._session.pause(boottime_ns() + CLICK_PAUSE_S * 10**9)
+
+    def _badge(self) -> Badge:
+        state = self.state
+        if state.phase is Phase.STOPPED:
+            return Badge("grey", f"Not recording: {state.reason}")
+        if state.phase is Phase.PAUSED:
+            return Badge("amber", _pause_text(state))
+        if self._session.is_alive(time.monotonic_ns()):
+            return Badge("red", "Recording")
+        return Badge("grey", "Not recording: starting")
+
+    def _handle(self, command: str, arguments: Json) -> Json:
+        match command:
+            case "pause":
+                return self._pause(arguments)
+            case "resume":
+                self._session.resume(self._facts())
+            case "task_begin":
+                return self._task_begin(arguments)
+            case "task_end":
+                return self._task_end(arguments)
+            case "forget":
+                return self._forget(arguments)
+            case "stop":
+                self._asked_to_end = True
+        return self._status()
+
+    def _status(self) -> Json:
+        now_ns, last_ns = time.monotonic_ns(), self._session.last_commit_ns
+        state = self.state
+        return {
+            "phase": state.phase.value,
+            "reason": state.reason,
+            "records": self._session.is_alive(now_ns),
+            "last_commit_s": None if last_ns is None else (now_ns - last_ns) / 1e9,
+            "session": self._hand.session,
+            "task": self._task[0] if self._task else None,
+            "task_text": self._task[1] if self._task else None,
+            "forgetting": self._forget_since_ns is not None,
+            "text": self._badge().text,
+        }
+
+    def _pause(self, arguments: Json) -> Json:
+        until_ns = _pause_end_ns(arguments)
+        if self.state.phase is Phase.STOPPED:
+            raise CaptureError(f"Nothing is being recorded: {self.state.reason}")
+        self._session.pause(until_ns)
+        return self._status()
+
+    def _task_begin(self, arguments: Json) -> Json:
+        text, source = _words(arguments, "text"), _words(arguments, "source")
+        self._check_records()
+        if self._task is not None:
+            raise UsageError(
+                f"Task {self._task[0]} still runs.", remedy="Run: overt task end done"
+            )
+        task = new_id("task")
+        self._sign("task_begin", {"task": task, "text": text, "source": source})
+        self._task = (task, text)
+        return {"task": task, "session": self._hand.session}
+
+    def _task_end(self, arguments: Json) -> Json:
+        status, judge = arguments.get("status"), _words(arguments, "judge")
+        if status not in _STATUSES:
+            raise UsageError(f"A task ends {', '.join(_STATUSES)}; not {status!r:.40}.")
+        if self._task is None:
+            raise UsageError("No task runs.", remedy="Run: overt task begin TEXT")
+        self._check_records()
+        task, self._task = self._task[0], None
+        self._sign("task_end", {"task": task, "status": status, "judge": judge})
+        return {"task": task, "status": status}
+
+    def _check_records(self) -> None:
+        if self.state.phase is Phase.PAUSED:
+            raise ConsentError(
+                "Nothing is being recorded: paused.", remedy="Run: overt resume"
+            )
+        if not self.state.records:
+            raise ConsentError(f"Nothing is being recorded: {self.state.reason}")
+        if not self._is_recording or not self._session.is_alive(time.monotonic_ns()):
+            raise CaptureError(
+                "Nothing is being recorded yet.", remedy="Try again in a second."
+            )
+        if not self._hand.grounds.may_show():
+            raise ConsentError(
+                "Nothing is being recorded: no window on the screen may be.",
+                remedy="Open one that the programme allows: overt consent show",
+            )
+
+    def _sign(self, kind: str, body: Json) -> None:
+        t_ns = time.monotonic_ns()
+        signed = mark_bytes(self._hand.session, t_ns, kind, body)
+        self._marks.append(MarkRecord(t_ns, kind, body, self._hand.device.sign(signed)))
+
+    def _forget(self, arguments: Json) -> Json:
+        minutes = _minutes(arguments)
+        if minutes is None:
+            raise UsageError("How many minutes are to be forgotten?")
+        self._forget_since_ns = time.time_ns() - int(minutes * 60e9)
+        gone = forget_since(self._hand.home, self._forget_since_ns)
+        self._task = None
+        return {"forgotten": len(gone), "segments": gone}
+
+    def _finish_forgetting(self) -> None:
+        """Once the segment that was being written is closed, clear it away."""
+        if self._forget_since_ns is not None and not self._is_recording:
+            forget_since(self._hand.home, self._forget_since_ns)
+            _clear_states(self._hand.home)
+            self._forget_since_ns = None
+
+
+def _clear_states(home: Home) -> None:
+    """Remove state files whose segment is gone."""
+    for path in home.spool.folder.glob("seg_*.state.json"):
+        segment = path.name.removesuffix(".state.json")
+        if not path.with_name(f"{segment}.ovsp").exists():
+            path.unlink(missing_ok=True)
+
+
+def _pause_text(state: State) -> str:
+    if state.until_ns is None:
+        return "Paused until resumed"
+    left = timedelta(seconds=max(state.until_ns - boottime_ns(), 0) / 1e9)
+    end = datetime.now().astimezone() + left + timedelta(seconds=30)
+    return f"Paused until {end:%H:%M}"
+
+
+def _pause_end_ns(arguments: Json) -> int | None:
+    """Return until when a pause lasts, CLOCK_BOOTTIME; None until resumed."""
+    minutes = _minutes(arguments)
+    if minutes is not None:
+        return boottime_ns() + int(minutes * 60e9)
+    if (until := arguments.get("until")) is None:
+        return None
+    if until != "tomorrow":
+        raise UsageError("A pause lasts minutes, until tomorrow, or until resumed.")
+    now = datetime.now().astimezone()
+    night = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return boottime_ns() + int((night - now).total_seconds() * 1e9)
+
+
+def _minutes(arguments: Json) -> float | None:
+    value = arguments.get("minutes")
+    if value is None:
+        return None
+    if type(value) not in {int, float} or not 0 < value < 10**6:
+        raise UsageError("Minutes are a number above 0.")
+    return float(value)
+
+
+def _words(arguments: Json, name: str) -> str:
+    value = arguments.get(name)
+    if not isinstance(value, str) or not value.strip() or len(value) > _MOST_TEXT:
+        raise UsageError(f"A task needs its {name}, {_MOST_TEXT} characters at most.")
+    return value
