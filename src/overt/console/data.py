@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from overt.protocol.canonical import Json
     from overt.protocol.grants import AccessRequest, Approval
-    from overt.protocol.programme import Programme
+    from overt.protocol.programme import Member, Programme
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class RequestFacts:
     Attributes:
         request: What is asked for; its requester's signature was checked.
         digest: SHA-256 of the signed request: what an approver signs.
-        state: `open`, `granted` or `refused`, as derived from the signatures.
+        state: `open`, `granted`, `refused` or `expired`, by the signatures alone.
         approvals: Decisions whose signatures were checked.
     """
 
@@ -56,6 +56,19 @@ class RequestFacts:
     digest: str
     state: str
     approvals: tuple[Approval, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBook:
+    """The access requests on record.
+
+    Attributes:
+        requests: Those whose signatures hold: undecided first.
+        unsound: How many rows hold something that nobody on the roster signed.
+    """
+
+    requests: tuple[RequestFacts, ...]
+    unsound: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +101,17 @@ class ConsoleData(Protocol):
     def state(self) -> SystemState:
         """Return state and counts."""
 
-    def requests(self) -> Sequence[RequestFacts]:
-        """Return all access requests, newest first."""
+    def requests(self) -> RequestBook:
+        """Return all access requests."""
 
     def request(self, request_id: str) -> RequestFacts:
         """Return one access request."""
 
-    def submit_approval(self, request_id: str, document: Json) -> str:
-        """Take in a signed approval; return the request's state from now on."""
+    def submit_approval(self, member: Member, request_id: str, document: Json) -> str:
+        """Take in a member's signed decision; return the request's new state."""
 
-    def submit_halt(self, document: Json) -> str:
-        """Take in a signed halt order; return the programme's state from now on."""
+    def submit_halt(self, member: Member, document: Json) -> str:
+        """Take in a signed order that a member hands in; return the new state."""
 
     def log_entries(self, limit: int) -> Sequence[LogLine]:
         """Return the newest entries of the log, newest first."""

@@ -15,8 +15,9 @@ from starlette.responses import HTMLResponse, Response
 from overt.console import policy
 from overt.console.data import SystemState
 from overt.console.policy import Desk, LoginNeededError, Viewer, find_viewer
-from overt.protocol.errors import DataError, GovernError, OvertError, SealError
+from overt.protocol.errors import DataError, OvertError
 from overt.protocol.programme import Role
+from overt.vault.govern import refusals
 from overt.web.pages import Banner, Layout, Pages, Place
 from overt.web.sessions import set_session_cookie
 
@@ -29,7 +30,6 @@ PLACES: tuple[tuple[Place, tuple[Role, ...]], ...] = (
     (Place("Stored", "/stored"), policy.READ_COUNTS),
     (Place("Halt", "/halt"), policy.ORDER_HALT),
 )
-_STATUS = {SealError: 400, DataError: 400, GovernError: 403}
 _REMEDIES = {
     404: "Check the address, or begin at the first page.",
     405: "Open the page itself and use its form.",
@@ -125,11 +125,7 @@ def set_cookie(request: Request, response: Response, token: str) -> None:
 
 def status_of(error: OvertError) -> int:
     """Return the HTTP status of an error."""
-    if isinstance(error, LoginNeededError):
-        return 401
-    return next(
-        (code for kind, code in _STATUS.items() if isinstance(error, kind)), 503
-    )
+    return 401 if isinstance(error, LoginNeededError) else refusals.status_of(error)
 
 
 def error_page(request: Request, error: OvertError, status: int) -> HTMLResponse:

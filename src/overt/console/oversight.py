@@ -116,9 +116,9 @@ def home_page(
     request: Request, viewer: Annotated[Viewer, Depends(Allow(policy.EVERYONE))]
 ) -> HTMLResponse:
     """Show what the viewer can do next."""
-    found = (
-        visible_requests(request, viewer) if viewer.has(policy.READ_REQUESTS) else []
-    )
+    found = []
+    if viewer.has(policy.READ_REQUESTS):
+        found = visible_requests(request, viewer, desk_of(request).data.requests())
     waiting = sum(view.waits_for_viewer for view in found)
     own = sum(
         view.state == "open" and view.facts.request.requester == viewer.member.name
@@ -195,10 +195,10 @@ def halt_page(
 @router.post("/halt")
 def order_halt(
     request: Request,
-    viewer: Annotated[Viewer, Depends(AllowPost(policy.ORDER_HALT))],  # noqa: ARG001 - its check is the point
+    viewer: Annotated[Viewer, Depends(AllowPost(policy.ORDER_HALT))],
     document: Annotated[str, Form()] = "",
     file: Annotated[UploadFile | None, File()] = None,
 ) -> Response:
     """Take in a signed halt order; whether it counts the vault's rules say."""
-    desk_of(request).data.submit_halt(read_document(document, file))
+    desk_of(request).data.submit_halt(viewer.member, read_document(document, file))
     return RedirectResponse(f"{request.scope.get('root_path', '')}/halt", 303)

@@ -13,11 +13,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from overt.console import commands
-from overt.console.data import RequestFacts
+from overt.console.data import RequestBook, RequestFacts
 from overt.console.documents import read_document
 from overt.console.frame import desk_of, now_of, server_of, show
 from overt.console.policy import (
     DECIDE_REQUESTS,
+    READ_COUNTS,
     READ_REQUESTS,
     Allow,
     AllowPost,
@@ -71,9 +72,9 @@ def request_view(
     facts: RequestFacts, programme: Programme, viewer: Viewer, now_s: int
 ) -> RequestView:
     """Return a request as this viewer sees it."""
-    asked = facts.request
-    over = facts.state != "refused" and now_s >= asked.expires_utc_s
-    state = "expired" if over else facts.state
+    asked, state = facts.request, facts.state
+    if state in {"open", "granted"} and now_s >= asked.expires_utc_s:
+        state = "expired"
     word, tone = _WORDS.get(state, (state, ""))
     titles = {purpose.id: purpose.title for purpose in programme.purposes}
     return RequestView(
@@ -113,13 +114,14 @@ def _why_not(facts: RequestFacts, programme: Programme, viewer: Viewer) -> str:
     return ""
 
 
-def visible_requests(request: Request, viewer: Viewer) -> list[RequestView]:
+def visible_requests(
+    request: Request, viewer: Viewer, book: RequestBook
+) -> list[RequestView]:
     """Return the requests that a viewer may see: a researcher sees their own."""
-    data, now_s = desk_of(request).data, now_of(request)
-    programme = data.programme()
+    programme, now_s = desk_of(request).data.programme(), now_of(request)
     return [
         request_view(facts, programme, viewer, now_s)
-        for facts in data.requests()
+        for facts in book.requests
         if _may_see(facts, viewer)
     ]
 
@@ -133,13 +135,15 @@ def list_page(
     request: Request, viewer: Annotated[Viewer, Depends(Allow(READ_REQUESTS))]
 ) -> HTMLResponse:
     """Show the requests."""
-    found = visible_requests(request, viewer)
+    book = desk_of(request).data.requests()
+    found = visible_requests(request, viewer, book)
     return show(
         request,
         viewer,
         "requests.html",
         "/requests",
         requests=found,
+        unsound=book.unsound,
         command=commands.REQUEST,
     )
 
@@ -153,6 +157,14 @@ def _one(request: Request, viewer: Viewer, request_id: str) -> RequestView:
             "This request is somebody else's.", remedy="Open the list of requests."
         )
     return request_view(facts, data.programme(), viewer, now_of(request))
+
+
+def _people(request: Request, viewer: Viewer) -> str:
+    """Say how many have agreed, to those who decide or may see counts."""
+    if not viewer.has((*DECIDE_REQUESTS, *READ_COUNTS)):
+        return ""
+    count = desk_of(request).data.state().consents
+    return "fewer than 5 at present" if count is None else f"{count} at present"
 
 
 @router.get("/requests/{request_id}")
@@ -170,7 +182,7 @@ def detail_page(
         "request.html",
         "/requests",
         view=view,
-        state=desk_of(request).data.state(),
+        people=_people(request, viewer),
         approve=commands.approve(view.facts.request.request, name, server),
         refuse=commands.refuse(view.facts.request.request, name, server),
     )
@@ -187,6 +199,7 @@ def approve(
     """Take in a signed approval; whether it counts the vault's rules say."""
     view = _one(request, viewer, request_id)
     known = view.facts.request.request
-    desk_of(request).data.submit_approval(known, read_document(document, file))
+    signed = read_document(document, file)
+    desk_of(request).data.submit_approval(viewer.member, known, signed)
     root = request.scope.get("root_path", "")
     return RedirectResponse(f"{root}/requests/{known}", 303)

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 
 from overt.console.app import PREFIX, create_console
-from overt.console.data import LogLine, RequestFacts, SystemState
+from overt.console.data import LogLine, RequestBook, RequestFacts, SystemState
 from overt.console.login import Login, sign_login
+from overt.protocol.canonical import b64
 from overt.protocol.consent import document_digest
 from overt.protocol.errors import GovernError, VaultError
 from overt.protocol.grants import (
@@ -35,6 +36,7 @@ from overt.protocol.programme import (
     Purpose,
 )
 from overt.protocol.records import Level
+from overt.protocol.sealing import SealingKey
 from overt.protocol.signing import public_text
 
 with warnings.catch_warnings():
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
 NOW_S = 1_795_449_600  # 2026-11-23 16:00 UTC
 ORIGIN = "http://127.0.0.1:8000"
+JOB = b64(SealingKey.generate().public.raw)
 ROSTER = {
     "Ines Albers": ("steward",),
     "Tomas Berg": ("approver",),
@@ -75,6 +78,7 @@ class Vault:
     nonces: set[str] = field(default_factory=set)
     broken: bool = False
     segments: int = 1_284
+    unsound: int = 0
 
     def programme(self) -> Programme:
         return self.facts
@@ -88,8 +92,9 @@ class Vault:
             state, self.halted, 15, self.consents, self.segments, size, 37
         )
 
-    def requests(self) -> list[RequestFacts]:
-        return [self.request(name) for name in reversed(self.documents)]
+    def requests(self) -> RequestBook:
+        found = [self.request(name) for name in reversed(self.documents)]
+        return RequestBook(tuple(found), self.unsound)
 
     def request(self, request_id: str) -> RequestFacts:
         if request_id not in self.documents:
@@ -106,14 +111,16 @@ class Vault:
             given,
         )
 
-    def submit_approval(self, request_id: str, document: Json) -> str:
+    def submit_approval(self, member: Member, request_id: str, document: Json) -> str:
         approval = verify_approval(document, self.facts)
+        assert approval.approver == member.name
         if approval.request_digest != self.request(request_id).digest:
             raise GovernError("The approval is for another request.")
         self.decisions.setdefault(request_id, []).append(approval)
         return self.request(request_id).state
 
-    def submit_halt(self, document: Json) -> str:
+    def submit_halt(self, member: Member, document: Json) -> str:
+        assert set(member.roles) & {"steward", "representative"}
         order = verify_halt(document, self.facts)
         self.halted = order.reason if order.state == "halted" else ""
         return order.state
@@ -181,7 +188,7 @@ class World:
             level="masked",
             region="EU",
             expires_utc_s=NOW_S + 14 * 86_400,
-            job="",
+            job=JOB,
         )
         asked = replace(asked, **changes)
         self.vault.documents[asked.request] = sign_request(asked, self.keys[requester])
@@ -193,6 +200,12 @@ class World:
         given = "2026-11-23T15:12:00Z"
         approval = Approval(digest, name, decision, reason, given)
         return sign_approval(approval, self.keys[name])
+
+    def decide(self, request: str, name: str, decision: str = "approve") -> None:
+        """Put a signed decision into the vault."""
+        member = self.vault.facts.member(name)
+        document = self.approval(request, name, decision)
+        self.vault.submit_approval(member, request, document)
 
 
 def csrf_of(page: str) -> str:
@@ -257,13 +270,11 @@ def busy(world: World) -> World:
     world.ask(expires_utc_s=NOW_S - 60)
     granted = world.ask()
     for name in ("Tomas Berg", "Ruth Calder"):
-        world.vault.submit_approval(granted, world.approval(granted, name))
+        world.decide(granted, name)
     refused = world.ask("Jo Hale", purpose="interface-research")
-    no = world.approval(refused, "Ruth Calder", "refuse")
-    world.vault.submit_approval(refused, no)
+    world.decide(refused, "Ruth Calder", "refuse")
     waiting = world.ask(cohort=tuple(new_id("part") for _ in range(9)))
-    yes = world.approval(waiting, "Tomas Berg")
-    world.vault.submit_approval(waiting, yes)
+    world.decide(waiting, "Tomas Berg")
     kinds = ("enrolment", "consent", "segment", "segment", "grant")
     world.vault.lines = [
         LogLine(number, kind, "2026-11-20") for number, kind in enumerate(kinds)

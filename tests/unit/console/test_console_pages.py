@@ -168,6 +168,19 @@ def test_researcher_sees_only_their_own_requests(busy: World) -> None:
     assert client.get(f"/console/requests/{others}").status_code == 403
 
 
+def test_counts_are_for_those_who_may_see_them(busy: World) -> None:
+    name = busy.ask()
+    asked = f"/console/requests/{name}"
+    assert "14 at present" in busy.enter("Ruth Calder").get(asked).text
+    assert "at present" not in busy.enter("Noor Dahl").get(asked).text
+
+
+def test_rows_that_nobody_signed_are_told(busy: World) -> None:
+    busy.vault.unsound = 2
+    text = busy.enter("Ada Eriksen").get("/console/requests").text
+    assert "2 rows of the database are no request" in text
+
+
 def test_counts_below_five_are_hidden(busy: World) -> None:
     busy.vault.consents = None
     text = busy.enter("Ines Albers").get("/console/stored").text
