@@ -54,7 +54,7 @@ class WindowWatcher:
             CaptureError: The display cannot be opened.
         """
         self._wire = Wire(name)
-        names = (*_PROPERTIES, "_NET_ACTIVE_WINDOW", "_NET_CLIENT_LIST", "WM_STATE")
+        names = (*_PROPERTIES, "_NET_CLIENT_LIST", "WM_STATE")
         self._atoms = {each: self._wire.atom(each) for each in names}
         self._stack: Stack | None = None
         self._changes = 0
@@ -87,12 +87,13 @@ class WindowWatcher:
         Raises:
             CaptureError: The server is gone or silent.
         """
-        if not self.changed() and self._stack is not None:
+        self._replies([(_INPUT_FOCUS, 0, b"")])  # all changes so far have come
+        if self._stack is not None:
             return self._stack
         for _ in range(_TRIES):  # windows may change while they are asked for
             changes = self._changes
             found = self._look()
-            self._replies([(_INPUT_FOCUS, 0, b"")])  # all changes so far have come
+            self._replies([(_INPUT_FOCUS, 0, b"")])
             if changes == self._changes:
                 self._stack = found
                 break
@@ -179,7 +180,7 @@ class WindowWatcher:
         unknown = [each for each in clients if each not in self._facts]
         for client in unknown:
             if client not in self._watched:
-                self._listen(client, X.PropertyChangeMask)
+                self._listen(client, X.PropertyChangeMask | X.FocusChangeMask)
                 self._watched.add(client)
         atoms = [self._atoms[each] for each in _PROPERTIES]
         asked = [_property(client, atom) for client in unknown for atom in atoms]
@@ -189,9 +190,7 @@ class WindowWatcher:
             self._facts[client] = _facts(client, own)
 
     def _active(self, windows: tuple[Window, ...]) -> int:
-        stated = _words(self._root_property("_NET_ACTIVE_WINDOW"))
-        if stated and stated[0]:
-            return stated[0]
+        """The window that the server sends keys to, whatever a manager states."""
         (reply,) = self._replies([(_INPUT_FOCUS, 0, b"")])
         focus = struct.unpack_from("=I", reply, 8)[0] if reply else 0
         if focus == X.PointerRoot:

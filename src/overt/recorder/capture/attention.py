@@ -1,0 +1,153 @@
+"""Which questions to ask applications, when, and what their answers change.
+
+Stage: capture, between the context thread and the stream. Input: views, presses,
+answers, the time. Output: questions; context and focus news for the stream; the URL of
+the active window. Pure but for the source that it is given. Applications at a level
+below `clear` are asked for their focus and URL alone: texts do not leave them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from overt.desktop.a11y.focus import FocusChange
+from overt.protocol.records import ContextRecord, EventArray, EventKind, Level
+from overt.recorder.capture.context import Answer, Url
+
+if TYPE_CHECKING:
+    from overt.desktop.types import Window
+    from overt.recorder.capture.allowance import AllowList, View
+    from overt.recorder.capture.context import Told
+    from overt.recorder.capture.stream import Stream
+
+_SILENCE_NS = 350_000_000  # for less than this an unanswered URL stays what it was
+_ASK_AGAIN_NS = 100_000_000
+_QUIET_NS = 120_000_000  # a screen without change for so long has settled
+_TREE_NS = 400_000_000
+
+
+class ContextSource(Protocol):
+    """What asks applications (`ContextThread`)."""
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while `poll` has something."""
+        ...
+
+    def poll(self) -> list[Told]:
+        """All that was told since the last call."""
+        ...
+
+    def ask_focus(self, pid: int) -> None:
+        """Ask a process what has its focus."""
+        ...
+
+    def ask_element(self, t_ns: int, pid: int, x_px: int, y_px: int) -> None:
+        """Ask what is at a point."""
+        ...
+
+    def ask_url(self, pid: int) -> None:
+        """Ask for a process's URL now and at each page load."""
+        ...
+
+    def ask_tree(self, t_ns: int, pid: int) -> None:
+        """Ask what a process shows."""
+        ...
+
+
+class Attention:
+    """Follows the active window with questions."""
+
+    def __init__(self, source: ContextSource, allow: AllowList) -> None:
+        self._source, self._allow = source, allow
+        self._active: Window | None = None
+        self._level = Level.OFF
+        self._url: str | None = None
+        self._silent_ns: int | None = None
+        self._asked_url_ns = self._asked_tree_ns = 0
+        self._painted_ns = 0
+        self._tree_due = False
+
+    def url_of(self, window: Window) -> str | None:
+        """URL of a window; known of the active one alone."""
+        active = self._active
+        same = active is not None and active.window_id == window.window_id
+        return self._url if same else None
+
+    def activate(self, window: Window | None, now_ns: int) -> None:
+        """Another window may be active, or it shows something else."""
+        before, self._active = self._active, window
+        known = before.window_id if before else 0
+        if window is None or window.window_id != known:
+            self._url, self._silent_ns = None, None
+            self._ask_url(now_ns)
+
+    def seen(self, view: View) -> None:
+        """Take the level of the active window from a new view."""
+        self._level = view.keyboard_level
+        self._tree_due = True
+
+    def painted(self, t_ns: int) -> None:
+        """Something that may be seen was drawn."""
+        self._painted_ns = max(self._painted_ns, t_ns)
+        self._tree_due = True
+
+    def clicked(self, events: EventArray, view: View) -> None:
+        """Ask what lies under the buttons that went down."""
+        for event in events[events["kind"] == EventKind.BUTTON_PRESS]:
+            x_px, y_px = int(event["x_px"]), int(event["y_px"])
+            window = view.stack.at(x_px, y_px)
+            clear = view.level_at(x_px, y_px) is Level.CLEAR
+            if clear and window is not None and window.pid:
+                self._source.ask_element(int(event["t_ns"]), window.pid, x_px, y_px)
+
+    def ask(self, stream: Stream, now_ns: int) -> None:
+        """Ask what is due now."""
+        pid = self._active.pid if self._active else 0
+        if stream.quarantine.due(now_ns):
+            if pid:
+                self._source.ask_focus(pid)
+            else:
+                stream.quarantine.add_answer(now_ns, now_ns, None)
+        if self._silent_ns is not None and now_ns - self._asked_url_ns > _ASK_AGAIN_NS:
+            self._ask_url(now_ns)
+        settled = now_ns - max(self._painted_ns, 0) >= _QUIET_NS
+        rested = now_ns - self._asked_tree_ns >= _TREE_NS
+        if pid and self._tree_due and settled and rested and self._level is Level.CLEAR:
+            self._tree_due, self._asked_tree_ns = False, now_ns
+            self._source.ask_tree(now_ns, pid)
+
+    def hear(self, stream: Stream, now_ns: int) -> bool:
+        """Take what was told; whether the active window's URL is another now."""
+        before = self._url
+        for told in self._source.poll():
+            match told:
+                case ContextRecord():
+                    stream.add(told)
+                case FocusChange():
+                    stream.quarantine.add_focus(told)
+                case Answer(asked_ns, answered_ns, focus):
+                    stream.quarantine.add_answer(asked_ns, answered_ns, focus)
+                case Url(t_ns, pid, url):
+                    if self._active is not None and pid == self._active.pid:
+                        self._hear_url(t_ns, url)
+        if self._silent_ns is not None and now_ns - self._silent_ns > _SILENCE_NS:
+            self._url = None
+        return self._url != before
+
+    def _hear_url(self, t_ns: int, url: str | None) -> None:
+        """A page that does not say its URL yet keeps the old one for a moment.
+
+        The moment is shorter than anything waits for the verdict of its views.
+        """
+        if url is not None:
+            self._url, self._silent_ns = url, None
+        elif self._silent_ns is None:
+            self._silent_ns = t_ns
+
+    def _ask_url(self, now_ns: int) -> None:
+        active = self._active
+        if active is None or not active.pid:
+            return
+        if self._allow.needs_url(active.app_class):
+            self._asked_url_ns = now_ns
+            self._source.ask_url(active.pid)

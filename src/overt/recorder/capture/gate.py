@@ -1,0 +1,190 @@
+"""What leaves capture: input and pictures that all views allow, in one order.
+
+Stage: capture, before the spool. Input: input events past the key quarantine, held
+pictures, context, marks, views. Output: records for a segment in the order of their
+time, from which everything is gone that was not allowed at its instant and for 500 ms
+after it. Pure: the time is passed in. Where input is left out, one `gap` mark stands
+before it and one `resume` after it; nothing tells how much it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from overt.desktop.x11.keymap import text
+from overt.protocol.records import (
+    EVENT_DTYPE,
+    ContextRecord,
+    DirtyRecord,
+    EventArray,
+    EventKind,
+    FrameCause,
+    InputRecord,
+    Level,
+    MarkRecord,
+    Record,
+)
+from overt.recorder.capture.frames import Held, order_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from overt.recorder.capture.allowance import History, Levels
+    from overt.recorder.capture.screenlog import Picture, ScreenLog
+
+SETTLE_NS = 500_000_000
+_CLEAR = list(Level).index(Level.CLEAR)
+_COMMAND_MASK = 0x04 | 0x08 | 0x40  # Control, Alt, Super: no text is typed
+_KEY_KINDS = (EventKind.KEY_PRESS, EventKind.KEY_RELEASE)
+_PRESS_KINDS = (EventKind.KEY_PRESS, EventKind.BUTTON_PRESS)
+
+
+class Gate:
+    """Judges and orders what is about to be written."""
+
+    def __init__(self, history: History, log: ScreenLog) -> None:
+        self._history, self._log = history, log
+        self._in_gap = False
+        self._buttons: dict[int, bool] = {}
+        self._areas: object = None
+
+    def judge(self, events: EventArray) -> tuple[EventArray, list[MarkRecord]]:
+        """Return the events that may be recorded, and marks of gaps.
+
+        Args:
+            events: Events at least `SETTLE_NS` old, in order.
+        """
+        levels = self._history.pointer_levels(events, SETTLE_NS)
+        is_key = np.isin(events["kind"], _KEY_KINDS)
+        keys = self._history.keyboard_levels(events[is_key], SETTLE_NS)
+        levels[is_key] = keys
+        kept = self._follow_buttons(events, levels > 0)
+        marks = self._gaps(events["t_ns"], kept)
+        return _without_text(events[kept], levels[kept]), marks
+
+    def keeps_keyboard(self, t_ns: int) -> bool:
+        """Whether something that the keyboard did may be recorded."""
+        return self._history.keyboard_level(t_ns, t_ns + SETTLE_NS) is not Level.OFF
+
+    def pictures(
+        self, held: Sequence[Held | DirtyRecord], pressed_ns: set[int]
+    ) -> list[tuple[int, Record]]:
+        """Return the records of held pictures, each with its place in time.
+
+        Args:
+            held: Items at least `SETTLE_NS` old, in order.
+            pressed_ns: Instants of presses that are recorded. The picture of another
+                press tells nothing of it: it is dated to the drawing that it shows.
+        """
+        records: list[tuple[int, Record]] = []
+        for item in held:
+            if isinstance(item, DirtyRecord):
+                records.append((item.t_ns, item))
+                continue
+            picture = self._agreed(item, pressed_ns)
+            if picture is not None:
+                records += [(order_ns(item), each) for each in self._log.add(picture)]
+        return records
+
+    def _agreed(self, held: Held, pressed_ns: set[int]) -> Picture | None:
+        end_ns = held.order_ns + SETTLE_NS
+        areas = self._history.agreed_areas(held.view, held.picture.areas, end_ns)
+        picture = replace(held.picture, areas=areas)
+        is_press = picture.cause is FrameCause.PRESS
+        if is_press and picture.t_ns not in pressed_ns:
+            if not picture.patches and areas == self._areas:
+                return None
+            picture = replace(picture, cause=FrameCause.DAMAGE, t_ns=held.painted_ns)
+        self._areas = areas
+        return picture
+
+    def _follow_buttons(
+        self, events: EventArray, allowed: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.bool_]:
+        """While a button is down, the pointer belongs to where it went down."""
+        kept, start = allowed.copy(), 0
+        presses = np.isin(
+            events["kind"], (EventKind.BUTTON_PRESS, EventKind.BUTTON_RELEASE)
+        )
+        is_key = np.isin(events["kind"], _KEY_KINDS)
+        for place in [*np.flatnonzero(presses), len(events)]:
+            if self._buttons:
+                between = slice(start, int(place))
+                verdict = all(self._buttons.values())
+                kept[between][~is_key[between]] = verdict
+            start = int(place) + 1
+            if place == len(events):
+                break
+            button = int(events["detail"][place])
+            if events["kind"][place] == EventKind.BUTTON_PRESS:
+                inside = all(self._buttons.values()) if self._buttons else kept[place]
+                self._buttons[button] = kept[place] = bool(inside)
+            else:
+                kept[place] = self._buttons.pop(button, False)
+        return kept
+
+    def _gaps(
+        self, t_ns: npt.NDArray[np.int64], kept: npt.NDArray[np.bool_]
+    ) -> list[MarkRecord]:
+        marks = []
+        for at_ns, keeps in zip(t_ns, kept, strict=True):
+            if keeps == self._in_gap:
+                self._in_gap = not keeps
+                marks.append(
+                    MarkRecord(int(at_ns), "resume")
+                    if keeps
+                    else MarkRecord(int(at_ns), "gap", {"reason": "not allowed"})
+                )
+        return marks
+
+
+def pressed(events: EventArray, marks: Sequence[MarkRecord]) -> set[int]:
+    """The instants at which presses are recorded, secret ones included."""
+    presses = events["t_ns"][np.isin(events["kind"], _PRESS_KINDS)]
+    return set(presses.tolist()) | {m.t_ns for m in marks if m.kind == "secret"}
+
+
+def merge(events: EventArray, records: Sequence[tuple[int, Record]]) -> list[Record]:
+    """One sequence by time; at the same instant input comes after the other records.
+
+    Args:
+        events: Input in order.
+        records: Other records, each with its place in time.
+    """
+    ordered = sorted(records, key=lambda item: item[0])
+    merged: list[Record] = []
+    done = 0
+    for at_ns, record in ordered:
+        until = int(np.searchsorted(events["t_ns"], at_ns, side="left"))
+        if until > done:
+            merged.append(InputRecord(events[done:until]))
+            done = until
+        merged.append(record)
+    if done < len(events):
+        merged.append(InputRecord(events[done:]))
+    return merged
+
+
+def _without_text(events: EventArray, levels: Levels) -> EventArray:
+    """Below level `clear` a typed character keeps its time alone."""
+    is_key = np.isin(events["kind"], _KEY_KINDS) & (levels < _CLEAR)
+    for place in np.flatnonzero(is_key):
+        command = int(events["state"][place]) & _COMMAND_MASK
+        if not command and text(int(events["detail"][place])):
+            events["detail"][place] = 0
+    return events
+
+
+def no_events() -> EventArray:
+    """An empty batch."""
+    return np.zeros(0, EVENT_DTYPE)
+
+
+def dated(records: Sequence[ContextRecord | MarkRecord]) -> list[tuple[int, Record]]:
+    """Records with their place in time."""
+    return [(record.t_ns, record) for record in records]

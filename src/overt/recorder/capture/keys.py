@@ -1,0 +1,143 @@
+"""Device events of the record lane, decoded into the events of a segment.
+
+Stage: capture. Input: batches of the record lane, presses of the screen lane (which
+know their device). Output: `EVENT_DTYPE` batches with keysyms instead of key codes.
+A release has the keysym and the device of its press. Never drops an event.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from Xlib import X
+from Xlib import error as xerror
+
+from overt.desktop.x11.keymap import Keymap
+from overt.desktop.x11.wire import connect
+from overt.protocol.errors import CaptureError
+from overt.protocol.records import EVENT_DTYPE, EventArray, EventKind
+
+if TYPE_CHECKING:
+    from overt.desktop.x11.clock import ServerClock
+    from overt.desktop.x11.recordlane import DeviceEvents
+    from overt.desktop.x11.screen import RawPress
+
+_KINDS = np.zeros(128, np.uint8)
+_KINDS[X.MotionNotify] = EventKind.MOTION
+_KINDS[X.ButtonPress] = EventKind.BUTTON_PRESS
+_KINDS[X.ButtonRelease] = EventKind.BUTTON_RELEASE
+_KINDS[X.KeyPress] = EventKind.KEY_PRESS
+_KINDS[X.KeyRelease] = EventKind.KEY_RELEASE
+_KEYS = frozenset({EventKind.KEY_PRESS, EventKind.KEY_RELEASE})
+_MOST_PRESSES = 4096
+
+
+class KeyDecoder(Protocol):
+    """A keyboard layout that remembers which keys are down."""
+
+    def press(self, keycode: int, state: int) -> int:
+        """Keysym of a press."""
+        ...
+
+    def release(self, keycode: int, state: int) -> int:
+        """Keysym of a release: that of its press."""
+        ...
+
+
+class Keyboard:
+    """The layout of a display's keyboard, followed as it changes."""
+
+    def __init__(self, name: str | None) -> None:
+        """Read the layout of a display (`None`: $DISPLAY).
+
+        Raises:
+            CaptureError: The display cannot be opened.
+        """
+        self._display = connect(name)
+        self._keymap = Keymap(self._display)
+
+    def close(self) -> None:
+        """Leave the display."""
+        with contextlib.suppress(xerror.ConnectionClosedError):
+            self._display.close()
+
+    def follow(self) -> None:
+        """Read the layout anew if it changed.
+
+        Raises:
+            CaptureError: The server is gone.
+        """
+        try:
+            changes = self._display.pending_events()
+            for _ in range(changes):
+                self._display.next_event()
+            if changes:
+                self._keymap.refresh()
+        except xerror.ConnectionClosedError as fault:
+            raise CaptureError("The X server closed the connection.") from fault
+
+    def plain(self, keycode: int) -> int:
+        """Keysym of a key without any modifier."""
+        return self._keymap.keysym(keycode, 0)
+
+    def press(self, keycode: int, state: int) -> int:
+        """Keysym of a press, held for its release."""
+        return self._keymap.press(keycode, state)
+
+    def release(self, keycode: int, state: int) -> int:
+        """Keysym of a release: that of its press."""
+        return self._keymap.release(keycode, state)
+
+
+class InputDecoder:
+    """Decodes batches of one display's record lane."""
+
+    def __init__(self, clock: ServerClock, keymap: KeyDecoder) -> None:
+        self._clock, self._keymap = clock, keymap
+        self._presses: deque[RawPress] = deque(maxlen=_MOST_PRESSES)
+        self._held: dict[tuple[bool, int], int] = {}
+
+    def note(self, press: RawPress) -> None:
+        """Remember which device a press came from."""
+        self._presses.append(press)
+
+    def decode(self, batch: DeviceEvents) -> EventArray:
+        """Decode a batch, whose presses have been noted before."""
+        events = np.zeros(len(batch), EVENT_DTYPE)
+        if not len(batch):
+            return events
+        first = batch["time_ms"][0]
+        later_ms = (batch["time_ms"] - first).astype(np.int32).astype(np.int64)
+        events["t_ns"] = self._clock.to_ns(int(first)) + later_ms * 1_000_000
+        events["kind"] = _KINDS[batch["type"]]
+        events["state"] = batch["state"]
+        events["x_px"], events["y_px"] = batch["root_x"], batch["root_y"]
+        for place in np.flatnonzero(events["kind"] != EventKind.MOTION):
+            self._complete(events[place : place + 1], int(batch["detail"][place]))
+        return events
+
+    def _complete(self, event: EventArray, code: int) -> None:
+        kind, state = EventKind(int(event["kind"][0])), int(event["state"][0])
+        button = (kind in _KEYS, code)
+        if kind in {EventKind.KEY_PRESS, EventKind.BUTTON_PRESS}:
+            device = self._device(int(event["t_ns"][0]), kind, code)
+            self._held[button] = device
+        else:
+            device = self._held.pop(button, 0)
+        event["device"] = device
+        if kind is EventKind.KEY_PRESS:
+            event["detail"] = self._keymap.press(code, state)
+        elif kind is EventKind.KEY_RELEASE:
+            event["detail"] = self._keymap.release(code, state)
+        else:
+            event["detail"] = code
+
+    def _device(self, t_ns: int, kind: EventKind, code: int) -> int:
+        for press in self._presses:
+            if (press.t_ns, press.kind, press.detail) == (t_ns, kind, code):
+                self._presses.remove(press)
+                return press.device & 0xFF
+        return 0

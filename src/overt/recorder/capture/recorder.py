@@ -1,0 +1,138 @@
+"""The recorder's loop: one thread that records while it is told to, and not else.
+
+Stage: capture, driven by the person's side. Input: directives (record or not, marks,
+end), asked for at every turn. Output: segments in the spool, and what was written so
+far. It keeps lanes to the display open only while the directive says `records`.
+"""
+
+from __future__ import annotations
+
+import selectors
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from overt.recorder.capture.recording import Recording, black
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from overt.protocol.records import MarkRecord, Pixels
+    from overt.recorder.capture.allowance import AllowList
+    from overt.recorder.capture.attention import ContextSource
+    from overt.recorder.capture.segments import Progress, SegmentSink
+
+_TURN_S = 0.05  # the person's side is asked at least this often
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """What the person's side wants now.
+
+    Attributes:
+        records: Whether to record.
+        ends: Whether to end the loop, after what is recorded has been written.
+        marks: Signed marks to put into the stream, in order.
+    """
+
+    records: bool
+    ends: bool = False
+    marks: tuple[MarkRecord, ...] = ()
+
+
+class Steering(Protocol):
+    """The person's side: control socket, consent, lease, indicator."""
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when somebody calls."""
+        ...
+
+    def poll(self, progress: Progress, *, is_recording: bool) -> Directive:
+        """Serve calls and say what to do; called at least every 50 ms.
+
+        Args:
+            progress: What has been written; `last_commit_ns` is what may be said.
+            is_recording: Whether the lanes are open.
+        """
+        ...
+
+
+class Recorder:
+    """Records one display into one session's segments."""
+
+    def __init__(
+        self,
+        display: str | None,
+        allow: AllowList,
+        source: ContextSource,
+        sink: SegmentSink,
+        mask: Callable[[Pixels], Pixels] = black,
+    ) -> None:
+        """Name what to record; nothing is opened yet.
+
+        Args:
+            display: The X display; `None` means $DISPLAY.
+            allow: What may be recorded (`Programme`).
+            source: Asks applications (`ContextThread`).
+            sink: Where the records go.
+            mask: Masks all text of an image, for levels below `clear`; by default
+                it blackens everything.
+        """
+        self._display, self._allow, self._source = display, allow, source
+        self._sink, self._mask = sink, mask
+        self._recording: Recording | None = None
+
+    def run(self, steering: Steering) -> None:
+        """Record as directed until the directive ends it.
+
+        Raises:
+            CaptureError: The display or the spool failed; what was committed is kept.
+        """
+        with selectors.DefaultSelector() as selector:
+            selector.register(steering.fileno(), selectors.EVENT_READ)
+            selector.register(self._source.fileno(), selectors.EVENT_READ)
+            try:
+                while self._turn(steering, selector):
+                    selector.select(self._wait_s())
+            finally:
+                if self._recording is not None:
+                    self._recording.close()
+                    self._recording = None
+
+    def _turn(self, steering: Steering, selector: selectors.BaseSelector) -> bool:
+        """One turn of the loop; false when it is over."""
+        recording = self._recording
+        directive = steering.poll(
+            self._sink.progress, is_recording=recording is not None
+        )
+        if recording is None:
+            self._source.poll()  # nothing is kept of what is told meanwhile
+            if directive.records and not directive.ends:
+                self._open(selector)
+            return not directive.ends
+        for mark in directive.marks:
+            recording.mark(mark)
+        if directive.ends or not directive.records:
+            recording.end()
+        recording.step()
+        if recording.is_over:
+            self._close(recording, selector)
+        return self._recording is not None or not directive.ends
+
+    def _open(self, selector: selectors.BaseSelector) -> None:
+        self._recording = Recording(
+            self._display, self._allow, self._source, self._sink, self._mask
+        )
+        for fileno in self._recording.filenos():
+            selector.register(fileno, selectors.EVENT_READ)
+
+    def _close(self, recording: Recording, selector: selectors.BaseSelector) -> None:
+        for fileno in recording.filenos():
+            selector.unregister(fileno)
+        self._recording = None
+        recording.close()
+
+    def _wait_s(self) -> float:
+        if self._recording is None:
+            return _TURN_S
+        return min(_TURN_S, self._recording.wait_s(time.monotonic_ns()))

@@ -1,0 +1,211 @@
+"""One stretch of recording on one display: lanes in, segments out.
+
+Stage: capture, the part that touches the display. Input: an X display, the allow-list,
+a source of context. Output: records to the sink. It listens only while it exists;
+pausing or stopping ends it. What it saw less than 500 ms before its end is written
+after it has settled, what comes later is dropped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from overt.desktop.x11.clock import calibrate
+from overt.desktop.x11.recordlane import RecordLane
+from overt.desktop.x11.screen import Damage, RawPress, ScreenLane
+from overt.desktop.x11.windows import WindowWatcher
+from overt.recorder.capture.allowance import History, look
+from overt.recorder.capture.attention import Attention
+from overt.recorder.capture.frames import Bursts, Filmer
+from overt.recorder.capture.gate import SETTLE_NS, Gate
+from overt.recorder.capture.keys import InputDecoder, Keyboard
+from overt.recorder.capture.quarantine import GIVE_UP_NS
+from overt.recorder.capture.screenlog import ScreenLog
+from overt.recorder.capture.stream import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from overt.desktop.x11.screen import ScreenEvent
+    from overt.protocol.records import MarkRecord, Pixels
+    from overt.recorder.capture.allowance import AllowList, View
+    from overt.recorder.capture.attention import ContextSource
+    from overt.recorder.capture.segments import SegmentSink
+
+DRAIN_NS = 40_000_000  # between two reads of the record lane
+COMMIT_NS = 1_000_000_000
+_FLOOR_NS = 1_000_000  # server time is cut to whole milliseconds
+_FOREVER_NS = 1 << 62
+_ACTING_KEYS = frozenset({0xFF09, 0xFE20, 0xFF0D, 0xFF8D, 0xFF1B})  # Tab, Return, Esc
+
+
+class Recording:
+    """Everything that is open while a display is recorded."""
+
+    def __init__(
+        self,
+        display: str | None,
+        allow: AllowList,
+        source: ContextSource,
+        sink: SegmentSink,
+        mask: Callable[[Pixels], Pixels],
+    ) -> None:
+        """Open the lanes and look at the screen.
+
+        Raises:
+            CaptureError: The display cannot be recorded.
+        """
+        self._allow, self._sink = allow, sink
+        self._end_ns = _FOREVER_NS
+        self._drained_ns = self._committed_ns = 0
+        with contextlib.ExitStack() as opened:
+            clock = calibrate(display)
+            self._keyboard = opened.enter_context(contextlib.closing(Keyboard(display)))
+            self._watcher = opened.enter_context(
+                contextlib.closing(WindowWatcher(display))
+            )
+            self._lane = opened.enter_context(
+                contextlib.closing(ScreenLane(display, clock))
+            )
+            self._input = opened.enter_context(contextlib.closing(RecordLane(display)))
+            self._decoder = InputDecoder(clock, self._keyboard)
+            self._attention = Attention(source, allow)
+            self._begin(mask)
+            self._opened = opened.pop_all()
+
+    def _begin(self, mask: Callable[[Pixels], Pixels]) -> None:
+        history = History()
+        self._log = ScreenLog(mask)
+        bursts = Bursts(lambda code: self._keyboard.plain(code) in _ACTING_KEYS)
+        self._seen: list[View] = []
+        self._filmer = Filmer(self._lane, self._look, bursts.opens)
+        self._stream = Stream(history, self._filmer, Gate(history, self._log))
+        self._pass_views()
+
+    def filenos(self) -> list[int]:
+        """Descriptors that are readable when `step` has something to do."""
+        return [self._lane.fileno(), self._watcher.fileno()]
+
+    def wait_s(self, now_ns: int) -> float:
+        """Seconds until `step` has something to do without being woken."""
+        waits = [self._drained_ns + DRAIN_NS - now_ns]
+        if (
+            not self._has_ended
+            and (film_ns := self._filmer.wait_ns(now_ns)) is not None
+        ):
+            waits.append(film_ns)
+        return max(0, min(waits)) / 1e9
+
+    def step(self) -> None:
+        """Read the lanes, film, and pass on what has settled.
+
+        Raises:
+            CaptureError: The display or the spool failed.
+        """
+        self._film(self._lane.read())
+        if self._watcher.changed():
+            self._filmer.refresh()
+            self._pass_views()
+        now_ns = time.monotonic_ns()
+        self._hear(now_ns)
+        if not self._has_ended:
+            self._filmer.tick(now_ns)
+            self._pass_views()
+        if now_ns - self._drained_ns >= DRAIN_NS:
+            self._drain()
+            self._write(time.monotonic_ns())
+
+    def mark(self, mark: MarkRecord) -> None:
+        """Take a mark that a person made."""
+        self._stream.add(mark)
+
+    def end(self) -> None:
+        """Take nothing in from now on; `step` until `is_over`, then `close`."""
+        if not self._has_ended:
+            self._film(self._lane.read())
+            self._drain()
+            self._end_ns = time.monotonic_ns()
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._end_ns != _FOREVER_NS
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everything from before the end has been written."""
+        after_ns = time.monotonic_ns() - self._end_ns
+        if after_ns >= GIVE_UP_NS + SETTLE_NS:
+            return True
+        return after_ns > SETTLE_NS and self._stream.complete_ns >= self._end_ns
+
+    def close(self) -> None:
+        """Write what may be written, end the segment, leave the display."""
+        try:
+            self._write(time.monotonic_ns())
+            self._sink.close()
+        finally:
+            self._opened.close()
+
+    def _look(self) -> View:
+        now_ns = time.monotonic_ns()
+        stack = self._watcher.stack()
+        self._attention.activate(stack.active, now_ns)
+        view = look(now_ns, stack, self._attention.url_of, self._allow)
+        self._attention.seen(view)
+        self._seen.append(view)
+        return view
+
+    def _pass_views(self) -> None:
+        views, self._seen = self._seen, []
+        for view in views:
+            self._stream.add_view(view)
+
+    def _film(self, events: Sequence[ScreenEvent]) -> None:
+        if self._has_ended:
+            return
+        has_press = False
+        for event in events:
+            if isinstance(event, RawPress):
+                self._decoder.note(event)
+                has_press = True
+            elif isinstance(event, Damage):
+                self._attention.painted(event.t_ns)
+        self._filmer.handle(events)
+        if has_press:
+            self._drained_ns = 0  # the press's position is wanted at once
+
+    def _hear(self, now_ns: int) -> None:
+        if self._attention.hear(self._stream, now_ns):
+            self._filmer.refresh()
+            self._pass_views()
+        self._attention.ask(self._stream, now_ns)
+
+    def _drain(self) -> None:
+        """Read all input up to now; presses are known from the screen lane first."""
+        began_ns = time.monotonic_ns()
+        batch = self._input.drain()
+        self._film(self._lane.read())
+        self._keyboard.follow()
+        if not self._has_ended:
+            events = self._decoder.decode(batch)
+            self._attention.clicked(events, self._filmer.view)
+            self._stream.add_input(events, began_ns - _FLOOR_NS)
+        else:
+            self._stream.add_input(self._decoder.decode(batch[:0]), self._end_ns)
+        self._drained_ns = began_ns
+
+    def _write(self, now_ns: int) -> None:
+        self._sink.write(self._stream.release(now_ns, self._end_ns))
+        self._sink.rotate(self._log, now_ns)
+        if now_ns - self._committed_ns >= COMMIT_NS:
+            self._sink.commit()
+            self._committed_ns = now_ns
+
+
+def black(pixels: Pixels) -> Pixels:
+    """Mask everything: what stands in where no finer mask is at hand."""
+    return np.zeros_like(pixels)
