@@ -1,0 +1,393 @@
+"""Vectors of the signed documents, of invitations and of key files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+from book import EXPIRES_UTC_S, PASSPHRASE, Book, an_id, pretty, sealer, signer
+
+from overt.protocol import consent, grants, halt, keyfile
+from overt.protocol import programme as programmes
+from overt.protocol import records as r
+from overt.protocol.canonical import b64
+from overt.protocol.signing import public_text, sign_document
+
+
+def the_programme() -> programmes.Programme:
+    roles = {
+        "steward": ("steward",),
+        "representative": ("representative", "approver"),
+        "approver": ("approver",),
+        "researcher": ("researcher",),
+    }
+    draft = programmes.Programme(
+        programme=an_id("prog"),
+        version=1,
+        title="Office work",
+        controller="Example Ltd, privacy@example.org",
+        purposes=(programmes.Purpose("train-agents", "Train agents", "Learn tasks."),),
+        notice=programmes.Notice("1", "en", "What is recorded, and why."),
+        dpia=programmes.Dpia("DPIA-7", "dpo", "2026-11-01"),
+        allow=(programmes.AllowRule("chromium*", r.Level.CLEAR, "http://127.0.0.1/a"),),
+        data_types=programmes.DATA_TYPES,
+        retention_days=30,
+        regions=("EU",),
+        min_cohort=5,
+        lease_s=60,
+        threshold=2,
+        roster=tuple(
+            programmes.Member(name, of, public_text(signer(name).public_key()), name)
+            for name, of in roles.items()
+        ),
+        services={
+            name: public_text(signer(name).public_key()) for name in programmes.SERVICES
+        },
+    )
+    covered = replace(draft.dpia, covers=draft.configuration_digest)
+    return replace(draft, dpia=covered)
+
+
+def add_programmes(book: Book, programme: programmes.Programme) -> None:
+    keys = [signer("programme-1"), signer("programme-2")]
+    body = programmes.programme_json(programme)
+
+    def signed(**changes: Any) -> bytes:
+        return pretty(sign_document("programme.v1", body | changes, keys))
+
+    book.valid("programme.json", "programme", "a signed programme", signed())
+    one = sign_document("programme.v1", body, keys[:1])
+    book.bad(
+        "programme-one.json",
+        "programme",
+        "one signature of two",
+        pretty(one),
+        "SealError",
+        "2 are needed",
+    )
+    twice = sign_document("programme.v1", body, keys[:1] * 2)
+    book.bad(
+        "programme-twice.json",
+        "programme",
+        "one key signs twice",
+        pretty(twice),
+        "SealError",
+        "2 are needed",
+    )
+    book.bad(
+        "programme-threshold.json",
+        "programme",
+        "a lower threshold",
+        signed(threshold=1),
+        "SealError",
+        "lowers the pinned threshold",
+    )
+    scoring = [asdict(programme.purposes[0]) | {"id": "productivity-scoring"}]
+    book.bad(
+        "programme-purpose.json",
+        "programme",
+        "a forbidden purpose",
+        signed(purposes=scoring),
+        "DataError",
+        "forbidden",
+    )
+    book.bad(
+        "programme-lease.json",
+        "programme",
+        "a lease of a day",
+        signed(lease_s=86400),
+        "DataError",
+        "lease_s must lie",
+    )
+    book.bad(
+        "programme-type.json",
+        "programme",
+        "a number as a text",
+        signed(retention_days="30"),
+        "DataError",
+        "retention_days",
+    )
+    book.bad(
+        "programme-field.json",
+        "programme",
+        "a foreign field",
+        signed(idle_after_s=300),
+        "DataError",
+        "'idle_after_s'",
+    )
+    key = programmes.sign_person_key(
+        programme.programme, an_id("part"), sealer("person").public, keys
+    )
+    anchor = programmes.Anchor(
+        programme.programme, tuple(public_text(one.public_key()) for one in keys), 2
+    )
+    invitation = programmes.invitation_json(
+        programmes.Invitation(
+            anchor, "https://vault.example", an_id("part"), "a" * 26, key, EXPIRES_UTC_S
+        )
+    )
+    book.valid("invitation.json", "invitation", "an invitation", pretty(invitation))
+    book.bad(
+        "invitation-person.json",
+        "invitation",
+        "another person's vault key",
+        pretty(invitation | {"person": an_id("part", "b")}),
+        "SealError",
+        "signed for somebody else",
+    )
+    book.bad(
+        "invitation-anchor.json",
+        "invitation",
+        "one pinned key only",
+        pretty(invitation | {"anchor": asdict(anchor) | {"keys": anchor.keys[:1]}}),
+        "SealError",
+        "2 are needed",
+    )
+
+
+def add_consents(book: Book, programme: programmes.Programme) -> None:
+    device = signer("device")
+    record = consent.ConsentRecord(
+        an_id("cons"),
+        consent.SCHEMA,
+        programme.programme,
+        1,
+        programme.controller,
+        an_id("part"),
+        an_id("dev"),
+        "1",
+        programme.notice.digest,
+        {"train-agents": True},
+        {"input": True, "screen": True, "context": False},
+        30,
+        "2026-11-23T10:00:00Z",
+    )
+    body = asdict(record)
+    document = consent.sign_consent(record, device)
+    book.valid("consent.json", "consent", "a consent record", pretty(document))
+
+    def bad(name: str, what: str, value: Any, error: str, says: str) -> None:
+        book.bad(f"consent-{name}.json", "consent", what, pretty(value), error, says)
+
+    bad(
+        "number",
+        "a decision that is a number",
+        sign_document("consent.v1", body | {"purposes": {"train-agents": 1}}, [device]),
+        "DataError",
+        "purposes: train-agents",
+    )
+    bad(
+        "schema",
+        "another schema",
+        sign_document("consent.v1", body | {"schema": "x"}, [device]),
+        "DataError",
+        "another schema",
+    )
+    bad(
+        "foreign",
+        "signed by another device",
+        consent.sign_consent(record, signer("stranger")),
+        "SealError",
+        "1 are needed",
+    )
+    payload = document["payload"].replace(document["payload"][40], "A", 1)
+    bad(
+        "altered",
+        "an altered payload",
+        document | {"payload": payload},
+        "SealError",
+        "1 are needed",
+    )
+    bad(
+        "spelling",
+        "a payload with padding",
+        document | {"payload": document["payload"] + "="},
+        "DataError",
+        "not base64url",
+    )
+    withdrawal = consent.Withdrawal(
+        an_id("cons"),
+        an_id("part"),
+        an_id("dev"),
+        erase=True,
+        given_utc="2026-11-24T10:00:00Z",
+    )
+    other = consent.sign_withdrawal(withdrawal, device)
+    book.valid("withdrawal.json", "withdrawal", "a withdrawal", pretty(other))
+    bad("type", "a withdrawal in its place", other, "DataError", "is of type")
+    digest = consent.document_digest(document)
+    receipt = consent.Receipt(
+        an_id("rcpt"),
+        "consent",
+        record.record,
+        digest,
+        programme.programme,
+        7,
+        "2026-11-23",
+    )
+    book.valid(
+        "receipt.json",
+        "receipt",
+        "the receipt of consent.json",
+        pretty(consent.sign_receipt(receipt, signer("receipt"))),
+    )
+    elsewhere = replace(receipt, digest="0" * 64)
+    book.bad(
+        "receipt-digest.json",
+        "receipt",
+        "a receipt of other bytes",
+        pretty(consent.sign_receipt(elsewhere, signer("receipt"))),
+        "SealError",
+        "for something else",
+    )
+    book.bad(
+        "receipt-signer.json",
+        "receipt",
+        "signed by the lease issuer",
+        pretty(consent.sign_receipt(receipt, signer("lease"))),
+        "SealError",
+        "1 are needed",
+    )
+    strange = sign_document(
+        "receipt.v1", asdict(receipt) | {"kind": "promise"}, [signer("receipt")]
+    )
+    book.bad(
+        "receipt-kind.json",
+        "receipt",
+        "of an unknown kind",
+        pretty(strange),
+        "DataError",
+        "kind is none of",
+    )
+    lease = consent.Lease(programme.programme, 1, "running", "", "a" * 22, 60)
+    book.valid(
+        "lease.json",
+        "lease",
+        "a lease",
+        pretty(consent.sign_lease(lease, signer("lease"))),
+    )
+    book.bad(
+        "lease-nonce.json",
+        "lease",
+        "the answer to another nonce",
+        pretty(consent.sign_lease(replace(lease, nonce="b" * 22), signer("lease"))),
+        "SealError",
+        "another request",
+    )
+
+
+def add_access(book: Book, programme: programmes.Programme) -> None:
+    request = grants.AccessRequest(
+        an_id("req"),
+        programme.programme,
+        "researcher",
+        "train-agents",
+        "a first agent",
+        (),
+        ("input", "screen"),
+        "clear",
+        "EU",
+        EXPIRES_UTC_S,
+        b64(sealer("job").public.raw),
+    )
+    document = grants.sign_request(request, signer("researcher"))
+    book.valid("request.json", "request", "an access request", pretty(document))
+    book.bad(
+        "request-signer.json",
+        "request",
+        "signed by the approver",
+        pretty(grants.sign_request(request, signer("approver"))),
+        "SealError",
+        "1 are needed",
+    )
+
+    def approval(name: str, signed_by: str = "") -> bytes:
+        given = grants.Approval(
+            consent.document_digest(document),
+            name,
+            "approve",
+            "",
+            "2026-11-23T10:00:00Z",
+        )
+        return pretty(grants.sign_approval(given, signer(signed_by or name)))
+
+    book.valid("approval-1.json", "approval", "the approver's", approval("approver"))
+    book.valid(
+        "approval-2.json",
+        "approval",
+        "the representative's",
+        approval("representative"),
+    )
+    book.bad(
+        "approval-role.json",
+        "approval",
+        "the researcher's",
+        approval("researcher"),
+        "GovernError",
+        "is not an approver",
+    )
+    book.bad(
+        "approval-forged.json",
+        "approval",
+        "the approver signs for another",
+        approval("representative", "approver"),
+        "SealError",
+        "1 are needed",
+    )
+    order = halt.HaltOrder(
+        programme.programme, "halted", "a wrong permission", "2026-11-23T10:00:00Z"
+    )
+    book.valid(
+        "halt.json",
+        "halt",
+        "one person's halt",
+        pretty(halt.sign_halt(order, [signer("steward")])),
+    )
+    lift = replace(order, state="running")
+    two = [signer("steward"), signer("representative")]
+    book.valid(
+        "halt-lifted.json",
+        "halt",
+        "two people lift it",
+        pretty(halt.sign_halt(lift, two)),
+    )
+    book.bad(
+        "halt-one.json",
+        "halt",
+        "one person lifts it",
+        pretty(halt.sign_halt(lift, two[:1])),
+        "GovernError",
+        "takes two people",
+    )
+
+
+def add_key_file(book: Book) -> None:
+    kept = book.kept("key.json")
+    about = {"kind": "participant", "public": b64(sealer("person").public.raw)}
+    file = (
+        json.loads(kept)
+        if kept
+        else keyfile.lock_secret(sealer("person").raw, PASSPHRASE, about)
+    )
+    book.valid(
+        "key.json", "key", f"a key file, passphrase {PASSPHRASE!r}", pretty(file)
+    )
+    swapped = file | {"about": about | {"kind": "member"}}
+    book.bad(
+        "key-about.json",
+        "key",
+        "what it is is altered",
+        pretty(swapped),
+        "SealError",
+        "altered",
+    )
+    costly = file | {"kdf": file["kdf"] | {"n": 1 << 30}}
+    book.bad(
+        "key-cost.json",
+        "key",
+        "a derivation of a terabyte",
+        pretty(costly),
+        "DataError",
+        "out of bounds",
+    )
