@@ -18,13 +18,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from demo.desk import Desk
 from demo.run import StageError, wait_until
 from overt.desktop.x11.synth import Synth
 from overt.protocol.errors import OvertError
 from overt.recorder.person.control import ControlClient
 from overt.recorder.person.home import Home
 from overt.research.evaluate.account import Account
+from overt.research.evaluate.desk import Desk
 from overt.research.evaluate.miniwob import MiniWob
 from overt.research.evaluate.worker import Skipped, Worker
 

@@ -33,6 +33,16 @@ COMMANDS: dict[str, str] = {
     "stop": "overt.cli.control:stop",
     "task": "overt.cli.control:task",
     # the server's and the research side's
+    "access": "overt.cli.access:access",
+    "console": "overt.cli.console:console",
+    "evaluate": "overt.cli.evaluate:evaluate",
+    "key": "overt.cli.key:key",
+    "log": "overt.cli.log:log",
+    "programme": "overt.cli.programme:programme",
+    "refine": "overt.cli.refine:refine",
+    "release": "overt.cli.release:release",
+    "serve": "overt.cli.serve:serve",
+    "train": "overt.cli.train:train",
 }
 
 

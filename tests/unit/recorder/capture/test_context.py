@@ -16,12 +16,12 @@ import pytest
 from Xlib import XK, X, display
 from Xlib.ext import xtest
 
-from demo.desk import Desk
 from overt.desktop.a11y.focus import FocusChange
 from overt.protocol.errors import CaptureError
 from overt.protocol.records import EVENT_DTYPE, ContextRecord, EventKind
 from overt.recorder.capture.context import Answer, ContextThread, Url
 from overt.recorder.capture.quarantine import Quarantine
+from overt.research.evaluate.desk import Desk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,7 +24,7 @@ from overt.research.evaluate.worker import Episode, Worker
 
 sys.path.insert(0, str(Path(__file__).parents[4]))  # `demo` is not installed
 
-from demo.desk import Desk
+from overt.research.evaluate.desk import Desk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

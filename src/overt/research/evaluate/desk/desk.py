@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Self
 
 from Xlib import display as xdisplay
 
-from demo.accessibility import enable_accessibility
-from demo.browser import Browser
-from demo.processes import end, program, read_line, start
 from overt.protocol.errors import CaptureError
+from overt.research.evaluate.desk.accessibility import enable_accessibility
+from overt.research.evaluate.desk.browser import Browser
+from overt.research.evaluate.desk.processes import end, program, read_line, start
 from overt.research.evaluate.pages import PageServer
 
 if TYPE_CHECKING:

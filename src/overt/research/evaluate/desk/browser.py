@@ -11,8 +11,8 @@ import shutil
 import time
 from pathlib import Path
 
-from demo.processes import end, start
 from overt.protocol.errors import CaptureError
+from overt.research.evaluate.desk.processes import end, start
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _START_S = 60.0

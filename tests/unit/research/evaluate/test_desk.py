@@ -12,7 +12,7 @@ from Xlib import display
 
 sys.path.insert(0, str(Path(__file__).parents[3]))  # `demo` is not installed
 
-from demo import browser, desk
+from overt.research.evaluate.desk import browser, desk
 from overt.protocol.errors import CaptureError
 
 STATUS = DBusAddress(

@@ -1,0 +1,123 @@
+"""`overt evaluate`: a policy in a real browser on unseen seeds."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from overt.cli.members import passphrase_option, read_passphrase
+from overt.cli.output import emit, exit_codes, json_option
+from overt.cli.refine import job_option
+from overt.protocol.errors import CaptureError, DataError, SealError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from overt.protocol.sealing import SealingKey
+    from overt.research.dataset.sealed import Dataset
+    from overt.research.evaluate.agent import Policy
+    from overt.research.evaluate.miniwob import MiniWob
+    from overt.research.evaluate.suite import Tested
+
+BASELINES = ("random", "replay", "untrained")
+
+
+@click.command(epilog=exit_codes(CaptureError, SealError, DataError))
+@job_option
+@click.option(
+    "--policy",
+    default="trained",
+    show_default=True,
+    help=f"Name of a checkpoint, or {', '.join(BASELINES)}.",
+)
+@click.option("--task", "tasks", multiple=True, required=True)
+@click.option("--episodes", default=20, show_default=True, help="A task.")
+@click.option("--seed-prefix", default="test", show_default=True)
+@passphrase_option
+@json_option
+def evaluate(
+    job: Path,
+    policy: str,
+    tasks: tuple[str, ...],
+    episodes: int,
+    seed_prefix: str,
+    passphrase_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Test a policy on a desktop of its own; success is the full reward only.
+
+    The evaluation log is sealed to the job's key, in JOB/evaluations.
+    """
+    from overt.cli.jobs import DATASET, open_job
+    from overt.research.dataset.sealed import open_dataset
+    from overt.research.evaluate.desk import Desk
+    from overt.research.evaluate.miniwob import MiniWob
+    from overt.research.evaluate.pages import PageServer
+    from overt.research.evaluate.suite import Plan, demonstrations, longest, run_suite
+    from overt.research.evaluate.suite import summary as summarise
+
+    key = open_job(job, read_passphrase(passphrase_file, what="the job's key"))
+    dataset = open_dataset(job / DATASET, key)
+    shown = demonstrations(dataset)
+    with PageServer() as pages, Desk(human=False) as desk:
+        browser = desk.start_browser(f"{pages.url}{tasks[0]}.html")
+        with MiniWob(desk.display, browser.port, pages.url) as env:
+            plan = Plan(tasks, episodes, seed_prefix, 2 * longest(shown))
+            tested = run_suite(env, _policy(policy, job, key, dataset, env), plan)
+            body = {"policy": policy} | summarise(tested, shown, env.area())
+    _seal_log(job, policy, tested, body, key)
+    lines = [
+        f"{task:20} {row['successes']}/{row['episodes']}"
+        for task, row in body["tasks"].items()
+    ]
+    emit(body, "\n".join([*lines, f"mean {body['mean']:.2f}"]), as_json=as_json)
+
+
+def _policy(
+    name: str, job: Path, key: SealingKey, dataset: Dataset, env: MiniWob
+) -> Policy:
+    from random import Random
+
+    from overt.research.evaluate.baselines import RandomPolicy, ReplayPolicy
+    from overt.research.evaluate.suite import demonstrations
+
+    if name == "random":
+        return RandomPolicy(Random(0), env.area())  # noqa: S311 - a baseline
+    if name == "replay":
+        return ReplayPolicy(demonstrations(dataset), env.area())
+    from overt.cli.train import checkpoint_path
+    from overt.research.learn.agent import PolicyAgent
+    from overt.research.learn.checkpoint import open_checkpoint, untrained
+
+    wanted = "trained" if name == "untrained" else name
+    found = open_checkpoint(checkpoint_path(job, wanted), key)
+    if name == "untrained":
+        found = untrained(0, found.labels, found.config)
+    return PolicyAgent(found)
+
+
+def _seal_log(
+    job: Path,
+    policy: str,
+    tested: list[Tested],
+    body: dict[str, Any],
+    key: SealingKey,
+) -> None:
+    from overt.protocol.sealing import seal_blob
+    from overt.research.evaluate.suite import log_json
+
+    folder = job / "evaluations"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    data = json.dumps(body | {"log": log_json(tested)}).encode()
+    blob = seal_blob(data, key.public, {"kind": "evaluation", "policy": policy})
+    draft = folder / f"{policy}.json.sealed.part"
+    with os.fdopen(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
+    ) as file:
+        file.write(blob)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(folder / f"{policy}.json.sealed")

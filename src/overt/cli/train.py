@@ -1,0 +1,78 @@
+"""`overt train`: a policy from the job's dataset, as a sealed checkpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from overt.cli.members import passphrase_option, read_passphrase
+from overt.cli.output import emit, exit_codes, json_option
+from overt.cli.refine import job_option
+from overt.protocol.errors import DataError, SealError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command(epilog=exit_codes(SealError, DataError))
+@job_option
+@click.option("--name", default="trained", show_default=True, help="Of the checkpoint.")
+@click.option("--cpu-s", default=150.0, show_default=True, help="CPU seconds.")
+@click.option("--steps", default=0, help="Gradient steps instead; repeatable.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--blind", is_flag=True, help="Hide the goal: a baseline.")
+@passphrase_option
+@json_option
+def train(
+    job: Path,
+    name: str,
+    cpu_s: float,
+    steps: int,
+    seed: int,
+    blind: bool,
+    passphrase_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Train a pixel policy on the CPU. TensorBoard reads JOB/board."""
+    from contextlib import ExitStack
+
+    from rich.console import Console
+
+    from overt.cli.jobs import DATASET, open_job
+    from overt.research.dataset.sealed import open_dataset
+
+    try:
+        from overt.research.learn.checkpoint import seal_checkpoint
+        from overt.research.learn.config import TrainConfig
+        from overt.research.learn.train import train as run_training
+        from overt.research.learn.watch import Bar, Board
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"Training needs {error.name}.", remedy="pip install 'overt[learn]'."
+        ) from error
+
+    key = open_job(job, read_passphrase(passphrase_file, what="the job's key"))
+    dataset = open_dataset(job / DATASET, key)
+    config = TrainConfig(
+        cpu_s=0 if steps else cpu_s, steps=steps, seed=seed, blind_to_goal=blind
+    )
+    with ExitStack() as stack:
+        console = Console(stderr=True)
+        bar = stack.enter_context(Bar(console, f"Training {name}"))
+        board = stack.enter_context(Board(job / "board" / name))
+        made = run_training(dataset, config, [bar, board])
+    path = checkpoint_path(job, name)
+    seal_checkpoint(made, path, key.public)
+    emit(made.made_of | {"checkpoint": str(path)}, as_json=as_json)
+
+
+def checkpoint_path(job: Path, name: str) -> Path:
+    """Return where a job's checkpoint of that name lies.
+
+    Raises:
+        UsageError: The name is no plain name.
+    """
+    if not name.replace("-", "").isalnum():
+        raise UsageError(f"{name!r:.40} is no name for a checkpoint.")
+    return job / "checkpoints" / f"{name}.ckpt.sealed"
