@@ -3,8 +3,10 @@
 from overt.recorder.spool.store import (
     Spool,
     SpoolEntry,
+    SpoolHead,
     SpoolState,
     SpoolWriter,
+    read_head,
     sync_folder,
     write_private,
 )
@@ -12,8 +14,10 @@ from overt.recorder.spool.store import (
 __all__ = [
     "Spool",
     "SpoolEntry",
+    "SpoolHead",
     "SpoolState",
     "SpoolWriter",
+    "read_head",
     "sync_folder",
     "write_private",
 ]

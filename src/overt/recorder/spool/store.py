@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from overt.protocol.canonical import Json, canonical_bytes, parse_json
 from overt.protocol.errors import CaptureError, DataError, SealError
+from overt.protocol.forms import read_form
 from overt.protocol.ids import check_id
 from overt.protocol.sealing import BOX_BYTES, KEY_BYTES, SealingKey, SealingPublicKey
 from overt.protocol.segment import SegmentHeader, begin_segment, end_segment
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 MAGIC = b"OVERTSP1"
 _FRAME = struct.Struct("<II")  # ciphertext bytes, CRC-32
 _INFO = b"overt spool v1\0"
+_HEAD_LIMIT = 1 << 16
+_DECIMAL = re.compile(r"-?[0-9]{1,19}")
 
 
 class SpoolState(StrEnum):
@@ -65,6 +69,23 @@ class SpoolEntry:
     size_bytes: int
     state: SpoolState
     receipt: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolHead:
+    """What a spool file says of itself in clear.
+
+    Attributes:
+        segment: Segment id.
+        session: Recording session id.
+        sequence: Number in its session.
+        started_utc_ns: When it began, UTC nanoseconds since 1970, as decimal digits.
+    """
+
+    segment: str
+    session: str
+    sequence: int
+    started_utc_ns: str
 
 
 def _nonce(index: int) -> bytes:
@@ -114,29 +135,33 @@ class SpoolWriter:
     def __init__(
         self, path: Path, header: SegmentHeader, own: SealingPublicKey
     ) -> None:
-        head = canonical_bytes(
-            {
-                "segment": header.segment,
-                "session": header.session,
-                "sequence": header.sequence,
-                "started_utc_ns": str(header.started_utc_ns),
-            }
-        )
+        started = str(header.started_utc_ns)
+        said = SpoolHead(header.segment, header.session, header.sequence, started)
+        head = canonical_bytes(asdict(said))
         key = os.urandom(KEY_BYTES)
         self._cipher, self._path = AESGCM(key), path
         self._pending, self._index, self._records = bytearray(), 0, 0
         self.last_commit_records = 0
+        box = own.seal(key, _INFO + head)
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            self._file = os.fdopen(handle, "wb", buffering=0)
+            self._begin(MAGIC + struct.pack("<I", len(head)) + head + box)
         except OSError as error:
             raise CaptureError(
-                f"The spool cannot be written: {error.strerror}."
+                f"The spool cannot be written: {error.strerror}.",
+                remedy="Free disk space or mend its rights; nothing was lost.",
             ) from error
-        self._file = os.fdopen(handle, "wb", buffering=0)
-        self._write(MAGIC + struct.pack("<I", len(head)) + head)
-        self._write(own.seal(key, _INFO + head))
         self._pending += begin_segment(header)
-        sync_folder(path.parent)
+
+    def _begin(self, start: bytes) -> None:
+        try:
+            self._write(start)
+            sync_folder(self._path.parent)
+        except OSError:
+            self._file.close()
+            self._path.unlink()
+            raise
 
     def append(self, record: bytes) -> None:
         """Take the framed bytes of one record; nothing is on disk before `commit`."""
@@ -232,29 +257,33 @@ class Spool:
         path = self._file(segment)
         try:
             with path.open("rb") as file:
-                head = _read_head(file.read(1 << 16))
+                head = read_head(file.read(_HEAD_LIMIT))
             size_bytes = path.stat().st_size
         except OSError as error:
             raise DataError(f"There is no segment {segment} in the spool.") from error
-        body = parse_json(head, what="A spool file's head")
-        state = self._state(segment)
+        if head.segment != segment:
+            raise DataError(f"The spool file of {segment} holds another segment.")
+        state, receipt = self._state(segment)
         return SpoolEntry(
             segment,
-            str(body["session"]),
-            int(body["sequence"]),
-            int(body["started_utc_ns"]),
+            head.session,
+            head.sequence,
+            int(head.started_utc_ns),
             size_bytes,
-            SpoolState(state["state"]),
-            state["receipt"],
+            state,
+            receipt,
         )
 
-    def _state(self, segment: str) -> Json:
+    def _state(self, segment: str) -> tuple[SpoolState, Json | None]:
         try:
-            return parse_json(
-                self._state_file(segment).read_bytes(), what="A spool state"
-            )
+            data = self._state_file(segment).read_bytes()
         except FileNotFoundError:
-            return {"state": SpoolState.WAITING.value, "receipt": None}
+            return SpoolState.WAITING, None
+        body = parse_json(data, what=f"The state of {segment}")
+        state, receipt = body.get("state"), body.get("receipt")
+        if state not in list(SpoolState) or not isinstance(receipt, dict | None):
+            raise DataError(f"The state of {segment} in the spool is malformed.")
+        return SpoolState(state), receipt
 
     def read(self, segment: str, own: SealingKey) -> bytes:
         """Open a segment: the bytes of its container, as far as they are whole.
@@ -276,7 +305,7 @@ class Spool:
         """Destroy a segment: its sealed key is overwritten first, then the file."""
         path = self._file(segment)
         with contextlib.suppress(FileNotFoundError):
-            head = _read_head(path.read_bytes()[: 1 << 16])
+            head = _read_head(path.read_bytes()[:_HEAD_LIMIT])
             with path.open("r+b", buffering=0) as file:
                 file.seek(len(MAGIC) + 4 + len(head))
                 file.write(os.urandom(BOX_BYTES))
@@ -284,6 +313,19 @@ class Spool:
             path.unlink()
         self._state_file(segment).unlink(missing_ok=True)
         sync_folder(self.folder)
+
+
+def read_head(data: bytes) -> SpoolHead:
+    """Return what a spool file says of itself, without opening it.
+
+    Raises:
+        DataError: The bytes are no spool file.
+    """
+    body = parse_json(_read_head(data), what="A spool file's head")
+    head = read_form(SpoolHead, body, what="A spool file's head")
+    if not _DECIMAL.fullmatch(head.started_utc_ns):
+        raise DataError("A spool file's head: started_utc_ns is no number.")
+    return head
 
 
 def _read_head(data: bytes) -> bytes:
