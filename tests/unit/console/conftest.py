@@ -147,8 +147,11 @@ class World:
     app: FastAPI
     clock: list[int]
 
-    def client(self, address: str = "127.0.0.1") -> TestClient:
-        server = FastAPI()
+    def client(
+        self, address: str = "127.0.0.1", server: FastAPI | None = None
+    ) -> TestClient:
+        """Return a browser on an address; nobody is logged in."""
+        server = server or FastAPI()
         server.mount(PREFIX, self.app)
         return TestClient(
             server,

@@ -146,6 +146,13 @@ def test_approver_sees_the_request_and_the_command(busy: World) -> None:
     assert not any(person in text for person in facts.request.cohort)
 
 
+def test_a_request_that_can_never_be_granted_is_only_refused(busy: World) -> None:
+    name = busy.ask(purpose="gone")
+    text = busy.enter("Ruth Calder").get(f"/console/requests/{name}").text
+    assert "does not have" in text
+    assert text.count("overt access approve") == text.count("--refuse") == 1
+
+
 def test_nobody_decides_their_own_or_twice(busy: World) -> None:
     own = busy.ask("Jo Hale")
     assert (
@@ -212,6 +219,7 @@ def test_error_pages_have_a_remedy(busy: World) -> None:
         answer = client.get(f"/console{path}")
         assert answer.status_code == status
         assert "What to do:" in answer.text
+        assert "Log out" in answer.text
     busy.vault.broken = True
     answer = client.get("/console/stored")
     assert answer.status_code == 503

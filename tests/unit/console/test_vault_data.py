@@ -20,8 +20,10 @@ from overt.vault.govern.callers import Caller
 from overt.vault.govern.policy import check
 from overt.vault.govern.registry import Registry
 from overt.vault.govern.roster import Roster
+from overt.vault.ingest.app import Settings, create_app
 from overt.vault.log.log import Log
 from overt.vault.store.database import Database
+from overt.vault.store.objects import open_objects
 from overt.vault.store.rows import AccessRequestRow
 
 if TYPE_CHECKING:
@@ -149,6 +151,29 @@ def test_every_page_over_an_empty_vault(real: World) -> None:
     assert "fewer than 5" in client.get("/console/stored").text
     unknown = client.get("/console/requests/req_unknown")
     assert unknown.status_code == 404
+
+
+def test_console_stands_beside_the_api(
+    real: World, registry: Registry, tmp_path: Path
+) -> None:
+    server = create_app(
+        Settings(
+            registry.database,
+            open_objects("memory:"),
+            registry.roster.anchor,
+            registry.broker,
+            tmp_path / "log",
+            registry.receipt_key,
+            registry.lease_key,
+        )
+    )
+    client = real.client(server=server)
+    assert client.get("/v1/health").json() == {"ok": True}
+    assert client.get("/v1/state").json()["code"] == "UnsignedError"
+    assert client.get("/console").status_code == 401
+    refused = client.get("/console/log")
+    assert "What to do:" in refused.text
+    assert "no-store" in refused.headers["cache-control"]
 
 
 def test_login_nonce_holds_across_restarts(
