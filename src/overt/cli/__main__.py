@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, str] = {
     # the participant's
     "consent": "overt.cli.consent:consent",
+    "doctor": "overt.cli.doctor:doctor",
     "enrol": "overt.cli.enrol:enrol",
     "export": "overt.cli.review:export",
     "forget": "overt.cli.control:forget",
+    "my": "overt.cli.my:my",
     "pause": "overt.cli.control:pause",
     "record": "overt.cli.record:record",
     "resume": "overt.cli.control:resume",
@@ -36,6 +38,7 @@ COMMANDS: dict[str, str] = {
     "access": "overt.cli.access:access",
     "console": "overt.cli.console:console",
     "evaluate": "overt.cli.evaluate:evaluate",
+    "inspect": "overt.cli.inspect:inspect",
     "key": "overt.cli.key:key",
     "log": "overt.cli.log:log",
     "programme": "overt.cli.programme:programme",

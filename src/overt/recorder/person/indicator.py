@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 UNSEEN_S = 2.0  # for so long may the badge be missing before recording stops
 SILENT_S = 4.0  # for so long may the recorder say nothing before the badge says so
-_LOOK_S = 0.25
+_LOOK_S = 0.4
 _START_S = 5.0
 _SEEN_SHARE = 0.97  # of the badge's pixels must be right: a tooltip may hide a corner
 
@@ -105,7 +105,7 @@ class Indicator:
     def problem(self) -> str:
         """Look at the screen and say why recording must stop; empty if it may go on.
 
-        The screen is looked at four times a second at most.
+        The screen is looked at every 0.4 s at most.
         """
         now_s = time.monotonic()
         if self._process.poll() is not None:

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from overt.desktop.types import Stack, Window
     from overt.recorder.person.home import Home
 
-_ASK_S = 0.25
+_ASK_S = 0.5
 _NEEDED = ("input", "screen")  # a recording without one of them has no form yet
 
 
 class Permission:
-    """The decision to record, no older than a quarter of a second."""
+    """The decision to record, no older than half a second."""
 
     def __init__(
         self, home: Home, device: Ed25519PublicKey, keeper: LeaseKeeper

@@ -9,6 +9,7 @@ anything that is not sealed or a signed paper.
 from __future__ import annotations
 
 import secrets
+import ssl
 import time
 from typing import TYPE_CHECKING, Self
 
@@ -47,6 +48,13 @@ def check_server(server: str) -> str:
     )
 
 
+def _trust(server: str) -> ssl.SSLContext:
+    """Return whom TLS trusts; plain HTTP needs nobody, and loading CAs takes long."""
+    if server.startswith("https:"):
+        return httpx.create_ssl_context(trust_env=False)
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 class VaultClient:
     """Calls to one vault, as one device or as nobody."""
 
@@ -70,6 +78,7 @@ class VaultClient:
             timeout=timeout,
             follow_redirects=False,
             trust_env=False,
+            verify=_trust(server),
         )
 
     def __enter__(self) -> Self:

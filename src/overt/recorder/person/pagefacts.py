@@ -1,0 +1,135 @@
+"""What the participant's local pages show, as plain facts.
+
+Input: an unlocked participant. Output: sessions with their segments, pictures as PNG
+bytes, receipts, readers. Nothing is kept on disk; a few opened segments stay in
+memory while they are looked at.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from overt.protocol.errors import CaptureError, DataError, OvertError
+from overt.recorder.person.consenting import standing
+from overt.recorder.person.control import ControlClient
+from overt.recorder.person.playback import Screen, open_own, screens
+from overt.recorder.person.receipts import verified_receipts
+from overt.recorder.person.review import Overview, SegmentFacts, overview
+from overt.recorder.spool import write_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from overt.protocol.canonical import Json
+    from overt.recorder.person.run import Participant
+
+STRIP = 4  # pictures of a segment shown side by side
+_THUMB_PX = 320
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """A recording session and what is here of it."""
+
+    session: str
+    started_utc_s: int
+    segments: tuple[SegmentFacts, ...]
+
+
+class LocalFacts:
+    """Facts about one participant's machine."""
+
+    def __init__(self, who: Participant) -> None:
+        self.who = who
+        self._screens = lru_cache(maxsize=2)(self._open)
+
+    def seen(self) -> Overview:
+        """Return all that is on this machine."""
+        return overview(self.who.home.spool, self.who.identity.own)
+
+    def sessions(self, seen: Overview) -> list[SessionFacts]:
+        """Return sessions, the newest first."""
+        ordered = sorted(seen.segments, key=lambda one: (one.session, one.sequence))
+        found = [
+            SessionFacts(name, min(s.started_utc_ns for s in held) // 10**9, held)
+            for name, group in groupby(ordered, key=lambda one: one.session)
+            if (held := tuple(group))
+        ]
+        return sorted(found, key=lambda one: -one.started_utc_s)
+
+    def picture(self, segment: str, place: int) -> bytes:
+        """Return one of `STRIP` pictures, spread over a segment, as PNG.
+
+        Raises:
+            DataError: There is no such segment or picture.
+        """
+        held = self._screens(segment)
+        if not held or not 0 <= place < STRIP:
+            raise DataError(f"There is no such picture of segment {segment:.40}.")
+        screen = held[place * (len(held) - 1) // (STRIP - 1)]
+        image = Image.fromarray(screen.pixels)
+        image.thumbnail((_THUMB_PX, _THUMB_PX))
+        out = io.BytesIO()
+        image.save(out, "PNG")
+        return out.getvalue()
+
+    def _open(self, segment: str) -> list[Screen]:
+        """Return at most 24 screens of a segment, spread over it."""
+        opened = open_own(self.who.home.spool, segment, self.who.identity.own)
+        held = list(screens(opened))
+        step = max(len(held) // 24, 1)
+        return [*held[::step][:-1], held[-1]] if held else []
+
+    def forget_pictures(self) -> None:
+        """Drop the opened segments from memory."""
+        self._screens.cache_clear()
+
+    def standing(self) -> dict[str, Any]:
+        """Return what the participant has decided."""
+        device = self.who.identity.device.public_key()
+        now = standing(self.who.home, device)
+        return {
+            "consent": now.consent,
+            "withdrawn": now.withdrawn,
+            "confirmed": now.confirmed,
+        }
+
+    def receipts(self, programme: Any) -> list[Any]:
+        """Return the kept receipts, newest first."""
+        return verified_receipts(self.who.home, programme)[::-1]
+
+    def readers(self) -> dict[str, Any]:
+        """Return who has read this person's recordings, or why that is unknown."""
+        try:
+            answer = self.who.client.readers()
+        except OvertError as error:
+            return {"reads": None, "why": str(error)}
+        return {"reads": answer.get("reads", []), "why": ""}
+
+    def recorders(self) -> list[Json]:
+        """Return the state of every recorder of this home, by display."""
+        found = []
+        for path in sorted(self.who.home.run.glob("display-*.sock")):
+            display = f":{path.stem.removeprefix('display-')}"
+            try:
+                state = self.call(display, "status")
+            except CaptureError:
+                continue
+            found.append({"display": display, **state})
+        return found
+
+    def call(self, display: str, command: str, **arguments: object) -> Json:
+        """Call the recorder of a display."""
+        return ControlClient(self.who.home, display).call(command, **arguments)
+
+
+def private_link(path: Path, url: str) -> None:
+    """Write a page, readable by its owner alone, that leads to a URL with a code."""
+    text = f'<!doctype html><meta http-equiv="refresh" content="0;url={url}">\n'
+    write_private(path, text.encode())

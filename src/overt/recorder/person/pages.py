@@ -1,0 +1,253 @@
+"""The participant's own pages, on their own machine: review, recordings, readers.
+
+Input: requests of one browser on this machine, let in by a one-time code. Output:
+pages; approval, discard, sending, pause, withdrawal by their forms. It listens on the
+loopback interface alone, and no page is stored by the browser.
+"""
+
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Form
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from overt.protocol.errors import ConsentError, NetworkError, OvertError
+from overt.recorder.person import consenting, review
+from overt.recorder.person.enrol import load_programme
+from overt.recorder.person.pagefacts import STRIP, LocalFacts
+from overt.recorder.person.run import Participant
+from overt.recorder.person.sending import Sender, send_all
+from overt.web.pages import Banner, Layout, Pages, Place, static_files
+from overt.web.security import (
+    CSRF_FIELD,
+    LOOPBACK_HOSTS,
+    BodyLimit,
+    SecurityHeaders,
+    check_csrf,
+    check_same_origin,
+    csrf_token,
+)
+from overt.web.sessions import COOKIE, Sessions, set_session_cookie
+
+router = APIRouter()
+_PLACES = (Place("Review", "/"), Place("My recordings", "/recordings"))
+_HOW = "Only you can open these pages. In a terminal, run: overt my"
+
+
+class NotInError(OvertError):
+    """The browser has no session here."""
+
+
+def create_pages(
+    who: Participant, sessions: Sessions, *, clock: Any = time.time
+) -> FastAPI:
+    """Return the app of one participant's pages.
+
+    Args:
+        who: The participant, unlocked.
+        sessions: Who has been let in; `sessions.code` makes the one-time code.
+        clock: Unix seconds now.
+    """
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.facts = LocalFacts(who)
+    app.state.sessions, app.state.clock = sessions, clock
+    app.state.pages = Pages("overt.recorder.person")
+    app.include_router(router)
+    app.mount("/static", static_files(), name="static")
+    app.add_exception_handler(OvertError, _on_error)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SecurityHeaders, hosts=LOOPBACK_HOSTS)
+    return app
+
+
+def _now(request: Request) -> int:
+    return int(request.app.state.clock())
+
+
+def _token(request: Request) -> str:
+    """Return the session's secret; refuse who has none."""
+    token = request.cookies.get(COOKIE, "")
+    if request.app.state.sessions.find(token, _now(request)) is None:
+        raise NotInError("You are not in.", remedy=_HOW)
+    return token
+
+
+Inside = Annotated[str, Depends(_token)]
+
+
+def _form(
+    request: Request, token: Inside, csrf: Annotated[str, Form(alias=CSRF_FIELD)] = ""
+) -> str:
+    """Check that a form comes from these pages; return the session's secret."""
+    check_same_origin(request)
+    check_csrf(token, csrf)
+    return token
+
+
+Sent = Annotated[str, Depends(_form)]
+
+
+def _facts(request: Request) -> LocalFacts:
+    facts: LocalFacts = request.app.state.facts
+    return facts
+
+
+def _programme(request: Request) -> Any:
+    who = _facts(request).who
+    return load_programme(who.home, who.enrolment)
+
+
+def _layout(request: Request, token: str, current: str) -> Layout:
+    facts = _facts(request)
+    withdrawn = facts.standing()["withdrawn"]
+    return Layout(
+        _programme(request).title,
+        who=f"You, as {facts.who.enrolment.person[:13]}…",
+        places=_PLACES if token else (),
+        current=current,
+        banner=Banner("You have withdrawn; nothing is recorded") if withdrawn else None,
+        csrf=csrf_token(token) if token else "",
+    )
+
+
+def _on_error(request: Request, error: Exception) -> HTMLResponse:
+    known = error if isinstance(error, OvertError) else OvertError("Unknown error.")
+    status = {NotInError: 401, NetworkError: 503, ConsentError: 403}
+    layout = _layout(request, "", "")
+    pages: Pages = request.app.state.pages
+    return pages.error(known, layout, status=status.get(type(known), 400))
+
+
+def _show(
+    request: Request, token: str, template: str, current: str, **facts: Any
+) -> HTMLResponse:
+    pages: Pages = request.app.state.pages
+    layout = _layout(request, token, current)
+    response = pages.html(template, layout, **facts)
+    if renewed := request.app.state.sessions.renew(token, _now(request)):
+        set_session_cookie(response, renewed)
+    return response
+
+
+def _back(path: str) -> RedirectResponse:
+    return RedirectResponse(path, status_code=303)
+
+
+@router.get("/enter")
+def show_enter(request: Request) -> HTMLResponse:
+    """Show the door; its script takes the code out of the address."""
+    pages: Pages = request.app.state.pages
+    return pages.html("enter.html", _layout(request, "", ""), how=_HOW)
+
+
+@router.post("/enter")
+def enter(request: Request, code: Annotated[str, Form()]) -> Response:
+    """Exchange the one-time code for a session, once."""
+    check_same_origin(request)
+    token = request.app.state.sessions.enter(code, _now(request))
+    if token is None:
+        raise NotInError("The code does not hold.", remedy=_HOW)
+    response = _back("/")
+    set_session_cookie(response, token)
+    return response
+
+
+@router.get("/")
+def show_review(request: Request, token: Inside) -> HTMLResponse:
+    """Show what waits, with pictures."""
+    facts = _facts(request)
+    seen = facts.seen()
+    return _show(
+        request,
+        token,
+        "review.html",
+        "/",
+        sessions=facts.sessions(seen),
+        episodes=seen.episodes,
+        strip=range(STRIP),
+        approved=sum(one.state == "approved" for one in seen.segments),
+    )
+
+
+@router.get("/pictures/{segment}/{place}.png")
+def picture(request: Request, _: Inside, segment: str, place: int) -> Response:
+    """Return a picture of a segment."""
+    png = _facts(request).picture(segment, place)
+    return Response(png, media_type="image/png")
+
+
+@router.post("/review")
+def decide_review(
+    request: Request,
+    _: Sent,
+    do: Annotated[str, Form()],
+    name: Annotated[list[str] | None, Form()] = None,
+) -> Response:
+    """Approve or discard what was ticked: segments, sessions or tasks."""
+    facts = _facts(request)
+    chosen = review.segments_of(facts.seen(), name or [])
+    if do == "discard":
+        review.discard(facts.who.home, chosen)
+        facts.forget_pictures()
+    elif do == "approve":
+        review.approve(facts.who.home.spool, chosen)
+    return _back("/")
+
+
+@router.post("/send")
+def send(request: Request, _: Sent) -> Response:
+    """Send what is approved."""
+    who = _facts(request).who
+    programme = _programme(request)
+    sender = Sender(who.home, who.identity, who.enrolment, programme, who.client)
+    send_all(sender, lambda _sent: None)
+    return _back("/recordings")
+
+
+@router.get("/recordings")
+def show_recordings(request: Request, token: Inside) -> HTMLResponse:
+    """Show what was recorded and sent, who read it, and what was decided."""
+    facts = _facts(request)
+    programme = _programme(request)
+    return _show(
+        request,
+        token,
+        "recordings.html",
+        "/recordings",
+        segments=facts.seen().segments,
+        receipts=facts.receipts(programme),
+        recorders=facts.recorders(),
+        programme=programme,
+        **facts.standing(),
+        **facts.readers(),
+    )
+
+
+@router.post("/recorder")
+def steer(
+    request: Request,
+    _: Sent,
+    display: Annotated[str, Form()],
+    do: Annotated[str, Form()],
+) -> Response:
+    """Pause, resume or stop the recorder of a display."""
+    arguments = {
+        "pause-30": ("pause", {"minutes": 30}),
+        "pause-tomorrow": ("pause", {"until": "tomorrow"}),
+        "pause": ("pause", {}),
+        "resume": ("resume", {}),
+        "stop": ("stop", {}),
+    }
+    command, values = arguments.get(do, ("status", {}))
+    _facts(request).call(display, command, **values)  # type: ignore[arg-type] # JSON
+    return _back("/recordings")
+
+
+@router.post("/withdraw")
+def withdraw(request: Request, _: Sent, erase: Annotated[str, Form()] = "") -> Response:
+    """Withdraw, on this machine at once; the vault is told."""
+    who = _facts(request).who
+    consenting.withdraw(who.home, who.identity.device, erase=bool(erase))
+    consenting.confirm_withdrawal(who.home, _programme(request), who.client)
+    return _back("/recordings")
