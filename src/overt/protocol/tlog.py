@@ -367,6 +367,17 @@ def open_checkpoint(note: bytes, origin: str, public: Ed25519PublicKey) -> Check
     raise SealError(f"The checkpoint carries no signature of {origin}'s key.")
 
 
+def read_checkpoint(note: bytes) -> tuple[Checkpoint, list[str]]:
+    """Return a checkpoint and the names under it; no signature is checked.
+
+    Raises:
+        DataError: The note is malformed.
+    """
+    body, lines = _parse_note(note)
+    origin = body.split("\n", 1)[0]
+    return _parse_body(body, origin), [name for name, _ in lines]
+
+
 def _parse_note(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:
     try:
         text = note.decode()

@@ -115,9 +115,11 @@ def withdraw(registry: Registry, caller: Caller, envelope: Json) -> Withdrawal:
         )
         for row in rows:
             row.state = "withdrawn"
-        if named.withdrawal is None or withdrawal.erase:
-            named.withdrawal = canonical_bytes(envelope)
-            named.withdrawal_receipt = None
+        document = canonical_bytes(envelope)
+        if named.withdrawal != document and (
+            named.withdrawal is None or withdrawal.erase
+        ):
+            named.withdrawal, named.withdrawal_receipt = document, None
     return withdrawal
 
 

@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
-from overt.protocol.errors import DataError
+from overt.protocol.errors import DataError, GovernError
 from overt.protocol.routes import MAX_SEGMENT_BYTES, SEGMENTS
 from overt.vault.govern.callers import Call, Caller, identify
 from overt.vault.govern.halt import current_state
 from overt.vault.govern.policy import check
-from overt.vault.govern.refusals import TooLargeError, UnsignedError
+from overt.vault.govern.refusals import (
+    HaltedError,
+    TooLargeError,
+    UnsignedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +125,7 @@ class Allow:
         Raises:
             UnsignedError: Nobody known signed the call.
             ReplayError: It was made before.
+            HaltedError: The policy denies it while the programme is halted.
             GovernError: The policy denies it.
         """
         gate: Gate = request.app.state.gate
@@ -136,5 +141,13 @@ class Allow:
         )
         caller = identify(gate.database, programme, call)
         state = current_state(gate.database, programme)
-        check(caller, self.policy, programme.programme, halted=state.halted)
+        check(caller, self.policy, programme.programme, halted=False)
+        if state.halted:
+            try:
+                check(caller, self.policy, programme.programme, halted=True)
+            except GovernError as error:
+                raise HaltedError(
+                    f"The programme is halted: {state.reason}",
+                    remedy="What waits is kept; go on when the halt is lifted.",
+                ) from error
         return caller
