@@ -43,6 +43,15 @@ def lock_secret(secret: bytes, passphrase: str, about: Json) -> Json:
     }
 
 
+def read_key_file(file: Json) -> Json:
+    """Return what a key file says that it is, without opening it.
+
+    Raises:
+        DataError: It is no key file.
+    """
+    return _parts_of(file)[1]
+
+
 def unlock_secret(file: Json, passphrase: str) -> bytes:
     """Open a key file.
 
@@ -50,22 +59,30 @@ def unlock_secret(file: Json, passphrase: str) -> bytes:
         SealError: Another passphrase, or the file was altered.
         DataError: It is no key file.
     """
-    try:
-        if file["overt"] != "key.v1" or file["kdf"]["name"] != "scrypt":
-            raise DataError("The file is not an overt key file.")
-        cost, about = int(file["kdf"]["n"]), file["about"]
-        salt = unb64(file["kdf"]["salt"], what="a key file's salt")
-        sealed = unb64(file["sealed"], what="a key file's content")
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError("The file is not an overt key file.") from error
-    if not 2 <= cost <= MAX_SCRYPT_N or cost & (cost - 1):
-        raise DataError("A key file asks for a key derivation that is out of bounds.")
+    cost, about, salt, sealed = _parts_of(file)
     try:
         return AESGCM(_derive(passphrase, salt, cost)).decrypt(
             sealed[:12], sealed[12:], canonical_bytes(about)
         )
     except (InvalidTag, ValueError) as error:
         raise SealError("The passphrase is wrong, or the key file altered.") from error
+
+
+def _parts_of(file: Json) -> tuple[int, Json, bytes, bytes]:
+    """Return cost, what the key is, salt and sealed bytes of a key file."""
+    try:
+        if file["overt"] != "key.v1" or file["kdf"]["name"] != "scrypt":
+            raise DataError("The file is not an overt key file.")
+        cost, about = file["kdf"]["n"], file["about"]
+        salt = unb64(file["kdf"]["salt"], what="a key file's salt")
+        sealed = unb64(file["sealed"], what="a key file's content")
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError("The file is not an overt key file.") from error
+    if type(cost) is not int or not isinstance(about, dict):
+        raise DataError("The file is not an overt key file.")
+    if not 2 <= cost <= MAX_SCRYPT_N or cost & (cost - 1):
+        raise DataError("A key file asks for a key derivation that is out of bounds.")
+    return cost, about, salt, sealed
 
 
 def _derive(passphrase: str, salt: bytes, cost: int) -> bytes:
