@@ -61,7 +61,8 @@ def test_torn_files_end_with_exit_code_8(entry: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "name",
     ["segment-count.bin", "segment-flipped.bin", "sealed-header.bin",
-     "consent-number.json", "release-short.bin", "programme-field.json", "receipt-kind.json",
+     "consent-number.json", "release-short.bin", "programme-field.json",
+     "receipt-kind.json",
      "checkpoint-size.txt", "consent-spelling.json"],
 )  # fmt: skip
 def test_malformed_files_end_with_exit_code_8_and_the_reason(name: str) -> None:
