@@ -26,7 +26,7 @@ from overt.protocol.segment import read_segment, stored_sizes
 from overt.recorder.person.home import Home
 from overt.recorder.person.identity import unlock
 from overt.recorder.spool import Spool
-from overt.research.dataset import open_dataset
+from overt.research.dataset.sealed import open_dataset
 from overt.research.evaluate.account import Account
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _input_figures(run: Run) -> dict[str, Any]:
     for person in PARTICIPANTS:
         summary = json.loads((run.folder / f"summary-{person}.json").read_text("utf-8"))
         export = run.folder / f"export-{person}"
-        run.overt("export", "--output", export, OVERT_HOME=str(run.home(person)))
+        run.overt("export", export, OVERT_HOME=str(run.home(person)))
         seen = [
             json.loads(line)
             for line in (export / "events.jsonl").read_text("utf-8").splitlines()

@@ -175,6 +175,7 @@ def enrol_participants(run: Run, servers: Servers) -> dict[str, Any]:
         run.overt("enrol", invitation, **home)
         run.overt(
             "consent", "give", "--purpose", "train-agents",
-            "--data", "input", "--data", "screen", "--data", "context", "--yes", **home,
+            "--data-type", "input", "--data-type", "screen", "--data-type", "context",
+            "--yes", **home,
         )  # fmt: skip
     return {"people": people, "ports": servers.ports}

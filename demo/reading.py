@@ -22,7 +22,7 @@ def review_and_send(run: Run) -> dict[str, Any]:
         home = {"OVERT_HOME": str(run.home(person))}
         listed = run.overt("review", **home)
         waited += len(listed["segments"])
-        run.overt("review", "--approve", "all", **home)
+        run.overt("review", "--approve-all", **home)
         sent += len(run.overt("send", **home)["sent"])
     return {"segments_waiting": waited, "segments_sent": sent}
 

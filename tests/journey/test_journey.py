@@ -54,7 +54,7 @@ def test_two_people_record_one_withdraws_and_an_agent_learns(tmp_path: Path) -> 
             stage(run, "send", reading.review_and_send(run))
             withdrawn = run.state.figures["people"][1]
             home = {"OVERT_HOME": str(run.home(2))}
-            run.overt("consent", "withdraw", "--erase", "--yes", **home)
+            run.overt("consent", "withdraw", "--erase", **home)
             stage(run, "release", reading.request_and_release(run, servers))
             assert_stays_withdrawn(run)
     assert_only_the_other(run, withdrawn)
