@@ -9,6 +9,7 @@ active window. One thread uses one object. An application that does not answer w
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from overt.desktop.a11y.applications import Applications
@@ -96,6 +97,7 @@ class Accessibility:
             The field; UNKNOWN where the process has no accessible focus; None where
             it did not answer in time.
         """
+        start_s = time.monotonic()
         root = self._applications.root(pid)
         if root is None:
             return UNKNOWN
@@ -107,7 +109,7 @@ class Accessibility:
             return None
         ref = find_focused(self._bus, window, CALL_S)
         if ref is None:
-            return UNKNOWN
+            return UNKNOWN if time.monotonic() - start_s < CALL_S else None
         self._focused[ref[0]] = ref
         return self._still_focused(ref[0])
 

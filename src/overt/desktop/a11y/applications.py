@@ -45,7 +45,8 @@ class Applications:
         root = self.root(pid)
         children = root and self._bus.call(Request(root, ACCESSIBLE, "GetChildren"))
         if not children:
-            self._roots.pop(pid, None)
+            if root is not None and not self._bus.pid_of(root[0]):
+                self._roots.pop(pid)
             return None
         windows: list[Ref] = [(str(name), str(path)) for name, path in children]
         asked = [Request(window, ACCESSIBLE, "GetState") for window in windows]

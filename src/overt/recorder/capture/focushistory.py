@@ -188,9 +188,14 @@ class FocusHistory:
 
     def _contradicted(self, known: _Known, report: Report) -> Move:
         """The move that went unreported before an answer."""
+        unsettled_ns = max(known.worded_ns, known.confirmed_ns) - SETTLE_NS
+        movers = [
+            mover.at
+            for mover in self._movers
+            if mover.at > known.owed and unsettled_ns <= mover.at[0] <= report.t_ns
+        ]
         since = max(known.worded_ns, known.confirmed_ns - SETTLE_NS)
-        movers = [m for m in self._movers if since <= m.at[0] <= report.t_ns]
-        earliest = movers[0].at if movers else (since, -1)
+        earliest = movers[0] if movers else (since, -1)
         return Move(report.focus, earliest, (report.t_ns, _LAST))
 
     def _is_blind(self, key: Instant) -> bool:

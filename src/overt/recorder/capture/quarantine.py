@@ -83,11 +83,11 @@ class Quarantine:
         """Take the answer to a question that `due` called for.
 
         Words that arrived before the answer have to be added before it. `focus` is
-        None where the application did not answer in time: `due` calls again.
+        None where the application did not answer in time: `due` calls again later.
         """
-        self._asked_ns = None
         if focus is None:
             return
+        self._asked_ns = None
         self._was_answered = True
         self._answered_for_ns = max(self._answered_for_ns, asked_ns - SETTLE_NS)
         self._history.add_report(Report(answered_ns, focus, asked_ns))

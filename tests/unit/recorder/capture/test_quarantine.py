@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from overt.desktop.a11y.focus import UNKNOWN, Focus, FocusChange, focus_of
@@ -326,6 +326,14 @@ def build(
 
 
 @settings(max_examples=150, deadline=None)
+@example(  # an answer overtakes the word of the last Tab
+    moves=[
+        (False, "tab", 0, []),
+        (False, "tab", 0, []),
+        (False, "tab", 0, [2]),
+        (True, "tab", 4, []),
+    ]
+)
 @given(moves=visits)
 def test_calm_typist_is_recorded_exactly(
     moves: list[tuple[bool, str, int, list[int]]],
