@@ -6,8 +6,8 @@ The words in capitals are the reader's own: their key file, the programme's fold
 
 import shlex
 
-OPEN = "overt console open --as NAME"
-VERIFY_LOG = "overt log verify LOG_FOLDER"
+OPEN = "overt console open --name YOU --as YOUR.key --folder PROGRAMME --server SERVER"
+VERIFY_LOG = "overt log verify LOG_FOLDER --folder PROGRAMME"
 REQUEST = "overt access request --help"
 
 

@@ -14,12 +14,12 @@ from starlette.responses import HTMLResponse, Response
 
 from overt.console import policy
 from overt.console.data import SystemState
-from overt.console.policy import Desk, LoginNeededError, Viewer, find_viewer
+from overt.console.policy import SITE, Desk, LoginNeededError, Viewer, find_viewer
 from overt.protocol.errors import DataError, OvertError
 from overt.protocol.programme import Role
 from overt.vault.govern import refusals
 from overt.web.pages import Banner, Layout, Pages, Place
-from overt.web.sessions import set_session_cookie
+from overt.web.sessions import cookie_name, set_session_cookie
 
 _LOG = logging.getLogger(__name__)
 PLACES: tuple[tuple[Place, tuple[Role, ...]], ...] = (
@@ -120,7 +120,8 @@ def set_cookie(request: Request, response: Response, token: str) -> None:
     """Set or, for an empty token, remove the console's session cookie."""
     path = request.scope.get("root_path", "") or "/"
     secure = request.url.scheme == "https"
-    set_session_cookie(response, token, path=path, secure=secure)
+    name = cookie_name(request, SITE)
+    set_session_cookie(response, token, name=name, path=path, secure=secure)
 
 
 def status_of(error: OvertError) -> int:

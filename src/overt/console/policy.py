@@ -11,12 +11,14 @@ from typing import Annotated
 from fastapi import Form
 from starlette.requests import Request
 
+from overt.console import commands
 from overt.console.data import ConsoleData
 from overt.protocol.errors import DataError, GovernError
 from overt.protocol.programme import ROLES, Member, Role
 from overt.web.security import check_csrf, check_same_origin, csrf_token
-from overt.web.sessions import COOKIE, Sessions
+from overt.web.sessions import Sessions, cookie_name
 
+SITE = "console"
 EVERYONE: tuple[Role, ...] = ROLES
 # Who may read which page; what the pages post narrows it further.
 READ_REQUESTS: tuple[Role, ...] = (
@@ -105,7 +107,7 @@ class Allow:
         if viewer is None:
             raise LoginNeededError(
                 "Nobody is logged in here, or the session has ended.",
-                remedy="Run: overt console open --as NAME",
+                remedy=f"Run: {commands.OPEN}",
             )
         if not viewer.has(self.roles):
             raise GovernError(
@@ -140,7 +142,7 @@ class AllowPost:
 def find_viewer(request: Request) -> Viewer | None:
     """Return whoever is logged in, with the roles that they have now."""
     desk: Desk = request.app.state.desk
-    token = request.cookies.get(COOKIE, "")
+    token = request.cookies.get(cookie_name(request, SITE), "")
     session = desk.sessions.find(token, request.app.state.clock())
     if session is None:
         return None

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
     from starlette.responses import Response
 
 COOKIE = "overt_session"
@@ -163,19 +164,34 @@ class Sessions:
         return token
 
 
+def cookie_name(request: Request, site: str) -> str:
+    """Return a cookie name for one site on one port.
+
+    Browsers send a host's cookies to all of its ports: two sites on one machine, each
+    with a cookie of the same name, would log each other's people out.
+    """
+    return f"{COOKIE}_{site}_{request.url.port or request.url.scheme}"
+
+
 def set_session_cookie(
-    response: Response, token: str, *, path: str = "/", secure: bool = False
+    response: Response,
+    token: str,
+    *,
+    name: str = COOKIE,
+    path: str = "/",
+    secure: bool = False,
 ) -> None:
     """Put a session's secret into an answer: no script reads it, no site sends it.
 
     Args:
         response: The answer.
         token: The secret; empty to remove the cookie.
+        name: The cookie's name (`cookie_name`).
         path: Below which path it is sent.
         secure: Whether it is sent over TLS only; set it wherever there is TLS.
     """
     response.set_cookie(
-        COOKIE,
+        name,
         token,
         max_age=None if token else 0,
         path=path,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from conftest import World
 
 LIFE_S = 30 * 60
+COOKIE = "overt_session_console_8000"
 
 
 def test_login_needs_the_members_own_key(world: World) -> None:
@@ -94,6 +95,13 @@ def test_cookie_is_out_of_reach(world: World) -> None:
     assert code not in cookie
 
 
+def test_another_site_on_this_host_does_not_end_the_session(world: World) -> None:
+    client = world.enter("Tomas Berg")
+    client.cookies.set("overt_session", "of the pages on another port", path="/")
+    client.cookies.set("overt_session_console_9000", "of another console", path="/")
+    assert client.get("/console/").status_code == 200
+
+
 def test_session_expires(world: World) -> None:
     client = world.enter("Tomas Berg")
     world.clock[0] += LIFE_S
@@ -104,11 +112,11 @@ def test_session_expires(world: World) -> None:
 
 def test_session_rotates_and_ends_after_eight_hours(world: World) -> None:
     client = world.enter("Tomas Berg")
-    seen = {client.cookies["overt_session"]}
+    seen = {client.cookies[COOKIE]}
     while world.clock[0] < 1_795_449_600 + 8 * 3600 - 60:
         world.clock[0] = min(world.clock[0] + 1200, 1_795_449_600 + 8 * 3600 - 60)
         assert client.get("/console/").status_code == 200
-        seen.add(client.cookies["overt_session"])
+        seen.add(client.cookies[COOKIE])
     assert len(seen) > 20
     world.clock[0] += 61
     assert client.get("/console/").status_code == 401
@@ -116,12 +124,12 @@ def test_session_rotates_and_ends_after_eight_hours(world: World) -> None:
 
 def test_old_secret_dies_after_rotation(world: World) -> None:
     client = world.enter("Tomas Berg")
-    old = client.cookies["overt_session"]
+    old = client.cookies[COOKIE]
     world.clock[0] += 1000
     client.get("/console/")
     world.clock[0] += 11
     stale = world.client()
-    stale.cookies.set("overt_session", old, path="/console")
+    stale.cookies.set(COOKIE, old, path="/console")
     assert stale.get("/console/").status_code == 401
     assert client.get("/console/").status_code == 200
 
@@ -136,10 +144,10 @@ def test_roles_follow_the_signed_programme_at_once(world: World) -> None:
 
 def test_leaving_ends_the_session(world: World, csrf: Callable[[str], str]) -> None:
     client = world.enter("Tomas Berg")
-    secret = client.cookies["overt_session"]
+    secret = client.cookies[COOKIE]
     token = csrf(client.get("/console/").text)
     client.post("/console/leave", data={"csrf": token})
-    client.cookies.set("overt_session", secret, path="/console")
+    client.cookies.set(COOKIE, secret, path="/console")
     assert client.get("/console/").status_code == 401
 
 
