@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -279,6 +280,18 @@ def test_what_is_past_retention_is_not_released(world: Any) -> None:
     world.participant(b"one")
     world.now_s += 31 * 86400
     assert world.release(world.granted()).status_code == 403
+
+
+def test_a_date_moved_in_the_row_does_not_lengthen_retention(world: Any) -> None:
+    world.participant(b"one")
+    world.now_s += 31 * 86400
+    moved = datetime.fromtimestamp(world.now_s, UTC).date()
+    with world.database.write() as session:
+        session.execute(update(SegmentRow).values(day=moved))
+    answer = world.release(world.granted())
+    with pytest.raises(DataError, match="interrupted"):
+        read_release(answer.content)
+    assert world.kms.unwraps == 0
 
 
 def test_a_full_log_disk_means_no_read(
