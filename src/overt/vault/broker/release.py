@@ -228,8 +228,8 @@ class Releases:
         header = sealed.header
         told = (header.segment, header.person, header.device, header.consent)
         noted = (row.segment_id, row.person, row.device_id, row.consent_id)
-        told, noted = (*told, header.day), (*noted, row.day.isoformat())
-        if told != noted or sealed_digest(data) != row.sha256:
+        dated = header.day == row.day.isoformat()
+        if told != noted or not dated or sealed_digest(data) != row.sha256:
             raise SealError(f"Segment {row.segment_id} is not what its row says.")
         if header.programme != self.roster.anchor.programme:
             raise SealError(f"Segment {row.segment_id} is another programme's.")
