@@ -1,0 +1,256 @@
+"""`overt record` as a process on a display of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from Xlib import X, display
+from Xlib.ext import xtest
+
+from overt.protocol.errors import CaptureError, ConsentError, UsageError
+from overt.protocol.records import InputRecord, MarkRecord
+from overt.protocol.segment import mark_bytes
+from overt.recorder.person.consenting import withdraw
+from overt.recorder.person.control import ControlClient
+from overt.recorder.person.forgetting import recover
+from overt.recorder.person.playback import marks, open_own, screens
+from overt.recorder.spool import SpoolState
+
+pytestmark = pytest.mark.display
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[str]:
+    reader, writer = os.pipe()
+    server = subprocess.Popen(
+        [
+            *("/usr/bin/Xvfb", "-noreset", "-displayfd", str(writer)),
+            *("-screen", "0", "640x420x24"),
+        ],
+        pass_fds=[writer],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writer)
+    with os.fdopen(reader) as said:
+        name = f":{said.readline().strip()}"
+    yield name
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture
+def client(screen: str) -> Iterator[Any]:
+    made = display.Display(screen)
+    yield made
+    made.close()
+
+
+class Recording:
+    """A running `overt record`."""
+
+    def __init__(self, person: SimpleNamespace, screen: str, words: Path) -> None:
+        self.control = ControlClient(person.home, screen, timeout_s=10)
+        environment = {
+            **os.environ,
+            "OVERT_HOME": str(person.home.root),
+            "OVERT_PASSPHRASE_FILE": str(words),
+            "DISPLAY": screen,
+        }
+        environment.pop("DBUS_SESSION_BUS_ADDRESS", None)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "overt.cli", "record", "--json"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_until_alive(self) -> None:
+        assert self.process.stdout is not None
+        assert json.loads(self.process.stdout.readline())["state"] == "recording"
+        self.wait_for(records=True)
+
+    def wait_for(self, **wanted: object) -> dict[str, Any]:
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            state = self.control.call("status")
+            if wanted.items() <= state.items():
+                return state
+            time.sleep(0.05)
+        raise AssertionError(state)
+
+    def end(self) -> tuple[int, dict[str, Any]]:
+        """Return the exit code and the error that it ended with."""
+        _, told = self.process.communicate(timeout=20)
+        return self.process.returncode, json.loads(told) if told else {}
+
+
+@pytest.fixture
+def recording(
+    consenting: SimpleNamespace, screen: str, tmp_path: Path, fakes: SimpleNamespace
+) -> Iterator[Recording]:
+    words = tmp_path / "words"
+    words.write_text(fakes.PASSPHRASE)
+    words.chmod(0o600)
+    made = Recording(consenting, screen, words)
+    made.wait_until_alive()
+    yield made
+    if made.process.poll() is None:
+        made.process.kill()
+    made.process.communicate()
+
+
+def _window(client: Any) -> Any:
+    window = client.screen().root.create_window(
+        *(0, 0, 400, 300, 0, X.CopyFromParent), background_pixel=0x336699
+    )
+    window.set_wm_class("allowed", "Allowed")
+    window.map()
+    client.sync()
+    return window
+
+
+def _click(client: Any, x: int, y: int) -> None:
+    xtest.fake_input(client, X.MotionNotify, x=x, y=y)
+    for kind in (X.ButtonPress, X.ButtonRelease):
+        xtest.fake_input(client, kind, 1)
+    client.sync()
+
+
+def test_a_session_from_task_to_stop(
+    recording: Recording, consenting: SimpleNamespace, client: Any
+) -> None:
+    control, home = recording.control, consenting.home
+    with pytest.raises(ConsentError, match="no window"):
+        control.call("task_begin", text="Go", source="me")
+    _window(client)
+    time.sleep(0.8)
+    task = control.call("task_begin", text="Go", source="me")["task"]
+    with pytest.raises(UsageError, match="still runs"):
+        control.call("task_begin", text="Again", source="me")
+    _click(client, 50, 60)
+    time.sleep(0.7)
+    control.call("task_end", status="done", judge="me")
+    time.sleep(0.8)
+    control.call("pause", minutes=1)
+    with pytest.raises(ConsentError, match="paused"):
+        control.call("task_begin", text="Go", source="me")
+    _click(client, 90, 90)
+    start = time.monotonic()
+    recording.process.send_signal(signal.SIGTERM)
+    assert recording.end() == (0, {})
+    assert time.monotonic() - start < 3
+    (entry,) = home.spool.entries()
+    assert entry.state is SpoolState.WAITING
+    opened = open_own(home.spool, entry.segment, consenting.identity.own)
+    assert opened.complete
+    _check_marks(marks(opened), task, consenting, entry.session)
+    batches = [one.events for one in opened.records if isinstance(one, InputRecord)]
+    presses = [
+        (e["x_px"], e["y_px"]) for batch in batches for e in batch if e["detail"]
+    ]
+    assert set(presses) == {(50, 60)}
+    last = list(screens(opened))[-1].pixels
+    assert last[10, 10].tolist() == [0x33, 0x66, 0x99]
+    assert not last[:30, 460:].any()  # the indicator is in no picture
+
+
+def _check_marks(
+    stated: list[MarkRecord], task: str, person: SimpleNamespace, session: str
+) -> None:
+    signed = [mark for mark in stated if mark.signature]
+    assert [mark.kind for mark in signed] == ["task_begin", "task_end"]
+    public = person.identity.device.public_key()
+    for mark in signed:
+        assert mark.body["task"] == task
+        public.verify(
+            mark.signature, mark_bytes(session, mark.t_ns, mark.kind, mark.body)
+        )
+
+
+def test_withdrawing_ends_it(recording: Recording, consenting: SimpleNamespace) -> None:
+    withdraw(consenting.home, consenting.identity.device, erase=False)
+    state = recording.wait_for(phase="stopped")
+    assert "withdrawn" in state["reason"]
+    code, told = recording.end()
+    assert code == 3
+    assert "withdrawn" in told["error"]
+
+
+def test_it_ends_when_the_server_stays_away(recording: Recording, vault: Any) -> None:
+    vault.away = True
+    code, told = recording.end()
+    assert code == 3
+    assert "No fresh word" in told["error"]
+
+
+def test_a_halt_ends_it(recording: Recording, vault: Any) -> None:
+    vault.state, vault.reason = "halted", "an exposure"
+    code, told = recording.end()
+    assert code == 3
+    assert "halted: an exposure" in told["error"]
+
+
+def test_without_its_indicator_it_ends(recording: Recording) -> None:
+    children = Path(f"/proc/{recording.process.pid}/task/{recording.process.pid}")
+    (child,) = (children / "children").read_text().split()
+    os.kill(int(child), signal.SIGKILL)
+    code, told = recording.end()
+    assert code == 4
+    assert "indicator" in told["error"]
+
+
+def test_a_kill_loses_nothing_that_was_committed(
+    recording: Recording, consenting: SimpleNamespace, client: Any
+) -> None:
+    _window(client)
+    time.sleep(0.5)
+    recording.control.call("task_begin", text="Go", source="me")
+    time.sleep(2.2)
+    recording.process.kill()
+    recording.end()
+    spool = consenting.home.spool
+    (entry,) = spool.entries()
+    assert entry.state is SpoolState.RECORDING
+    assert recover(consenting.home, consenting.identity.own) == [entry.segment]
+    opened = open_own(spool, entry.segment, consenting.identity.own)
+    assert "task_begin" in [mark.kind for mark in marks(opened)]
+
+
+def test_one_recorder_a_display(
+    recording: Recording, consenting: SimpleNamespace, screen: str, tmp_path: Path
+) -> None:
+    second = Recording(consenting, screen, tmp_path / "words")
+    code, told = second.end()
+    assert code == 4
+    assert "already" in told["error"]
+    assert recording.wait_for(records=True)["phase"] == "recording"
+
+
+def test_forgetting_while_it_records(
+    recording: Recording, consenting: SimpleNamespace
+) -> None:
+    before = [one.segment for one in consenting.home.spool.entries()]
+    answer = recording.control.call("forget", minutes=5)
+    assert answer["segments"] == before
+    recording.wait_for(forgetting=False, records=True)
+    time.sleep(1.5)
+    after = {one.segment for one in consenting.home.spool.entries()}
+    assert not after & set(before)
+    left = [path.name for path in consenting.home.spool.folder.iterdir()]
+    assert not [name for name in left if name.split(".")[0] in before]
+
+
+def test_stop_ends_it_at_once(recording: Recording) -> None:
+    recording.control.call("stop")
+    assert recording.end()[0] == 0
+    with pytest.raises(CaptureError, match="No recorder runs"):
+        recording.control.call("status")
