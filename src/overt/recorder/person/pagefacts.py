@@ -72,7 +72,8 @@ class LocalFacts:
         held = self._screens(segment)
         if not held or not 0 <= place < STRIP:
             raise DataError(f"There is no such picture of segment {segment:.40}.")
-        screen = held[place * (len(held) - 1) // (STRIP - 1)]
+        spread = place * (len(held) - 1) // (STRIP - 1)
+        screen = held[spread if len(held) > STRIP else min(place, len(held) - 1)]
         image = Image.fromarray(screen.pixels)
         image.thumbnail((_THUMB_PX, _THUMB_PX))
         out = io.BytesIO()
