@@ -38,10 +38,9 @@ if TYPE_CHECKING:
     from overt.recorder.capture.screenlog import Picture, ScreenLog
 
 SETTLE_NS = 500_000_000
+_REMEMBER_NS = 5_000_000_000
 _CLEAR = list(Level).index(Level.CLEAR)
 _COMMAND_MASK = 0x04 | 0x08 | 0x40  # Control, Alt, Super: no text is typed
-_KEY_KINDS = (EventKind.KEY_PRESS, EventKind.KEY_RELEASE)
-_PRESS_KINDS = (EventKind.KEY_PRESS, EventKind.BUTTON_PRESS)
 
 
 class Gate:
@@ -52,6 +51,7 @@ class Gate:
         self._in_gap = False
         self._buttons: dict[int, bool] = {}
         self._areas: object = None
+        self._pressed_ns: set[int] = set()
 
     def judge(self, events: EventArray) -> tuple[EventArray, list[MarkRecord]]:
         """Return the events that may be recorded, and marks of gaps.
@@ -60,7 +60,7 @@ class Gate:
             events: Events at least `SETTLE_NS` old, in order.
         """
         levels = self._history.pointer_levels(events, SETTLE_NS)
-        is_key = np.isin(events["kind"], _KEY_KINDS)
+        is_key = _is_key(events)
         keys = self._history.keyboard_levels(events[is_key], SETTLE_NS)
         levels[is_key] = keys
         kept = self._follow_buttons(events, levels > 0)
@@ -72,7 +72,7 @@ class Gate:
         return self._history.keyboard_level(t_ns, t_ns + SETTLE_NS) is not Level.OFF
 
     def pictures(
-        self, held: Sequence[Held | DirtyRecord], pressed_ns: set[int]
+        self, held: Sequence[Held | DirtyRecord], pressed_ns: set[int], until_ns: int
     ) -> list[tuple[int, Record]]:
         """Return the records of held pictures, each with its place in time.
 
@@ -80,23 +80,27 @@ class Gate:
             held: Items at least `SETTLE_NS` old, in order.
             pressed_ns: Instants of presses that are recorded. The picture of another
                 press tells nothing of it: it is dated to the drawing that it shows.
+            until_ns: Up to when the presses are complete.
         """
+        self._pressed_ns = pressed_ns | {
+            t_ns for t_ns in self._pressed_ns if t_ns > until_ns - _REMEMBER_NS
+        }
         records: list[tuple[int, Record]] = []
         for item in held:
             if isinstance(item, DirtyRecord):
                 records.append((item.t_ns, item))
                 continue
-            picture = self._agreed(item, pressed_ns)
+            picture = self._agreed(item)
             if picture is not None:
                 records += [(order_ns(item), each) for each in self._log.add(picture)]
         return records
 
-    def _agreed(self, held: Held, pressed_ns: set[int]) -> Picture | None:
+    def _agreed(self, held: Held) -> Picture | None:
         end_ns = held.order_ns + SETTLE_NS
         areas = self._history.agreed_areas(held.view, held.picture.areas, end_ns)
         picture = replace(held.picture, areas=areas)
         is_press = picture.cause is FrameCause.PRESS
-        if is_press and picture.t_ns not in pressed_ns:
+        if is_press and picture.t_ns not in self._pressed_ns:
             if not picture.patches and areas == self._areas:
                 return None
             picture = replace(picture, cause=FrameCause.DAMAGE, t_ns=held.painted_ns)
@@ -108,10 +112,9 @@ class Gate:
     ) -> npt.NDArray[np.bool_]:
         """While a button is down, the pointer belongs to where it went down."""
         kept, start = allowed.copy(), 0
-        presses = np.isin(
-            events["kind"], (EventKind.BUTTON_PRESS, EventKind.BUTTON_RELEASE)
-        )
-        is_key = np.isin(events["kind"], _KEY_KINDS)
+        kind = events["kind"]
+        presses = (kind == EventKind.BUTTON_PRESS) | (kind == EventKind.BUTTON_RELEASE)
+        is_key = _is_key(events)
         for place in [*np.flatnonzero(presses), len(events)]:
             if self._buttons:
                 between = slice(start, int(place))
@@ -143,9 +146,18 @@ class Gate:
         return marks
 
 
+def _is_key(events: EventArray) -> npt.NDArray[np.bool_]:
+    kind = events["kind"]
+    found: npt.NDArray[np.bool_]
+    found = (kind == EventKind.KEY_PRESS) | (kind == EventKind.KEY_RELEASE)
+    return found
+
+
 def pressed(events: EventArray, marks: Sequence[MarkRecord]) -> set[int]:
     """The instants at which presses are recorded, secret ones included."""
-    presses = events["t_ns"][np.isin(events["kind"], _PRESS_KINDS)]
+    kind = events["kind"]
+    is_press = (kind == EventKind.KEY_PRESS) | (kind == EventKind.BUTTON_PRESS)
+    presses = events["t_ns"][is_press]
     return set(presses.tolist()) | {m.t_ns for m in marks if m.kind == "secret"}
 
 
@@ -172,8 +184,7 @@ def merge(events: EventArray, records: Sequence[tuple[int, Record]]) -> list[Rec
 
 def _without_text(events: EventArray, levels: Levels) -> EventArray:
     """Below level `clear` a typed character keeps its time alone."""
-    is_key = np.isin(events["kind"], _KEY_KINDS) & (levels < _CLEAR)
-    for place in np.flatnonzero(is_key):
+    for place in np.flatnonzero(_is_key(events) & (levels < _CLEAR)):
         command = int(events["state"][place]) & _COMMAND_MASK
         if not command and text(int(events["detail"][place])):
             events["detail"][place] = 0

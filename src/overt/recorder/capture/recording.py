@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from overt.recorder.capture.attention import ContextSource
     from overt.recorder.capture.segments import SegmentSink
 
-DRAIN_NS = 40_000_000  # between two reads of the record lane
+DRAIN_NS = 50_000_000  # between two reads of the record lane
+WRITE_NS = 400_000_000  # between two passes over what has settled
 COMMIT_NS = 1_000_000_000
 _FLOOR_NS = 1_000_000  # server time is cut to whole milliseconds
 _FOREVER_NS = 1 << 62
@@ -61,7 +62,7 @@ class Recording:
         """
         self._allow, self._sink = allow, sink
         self._end_ns = _FOREVER_NS
-        self._drained_ns = self._committed_ns = 0
+        self._drained_ns = self._written_ns = self._committed_ns = 0
         with contextlib.ExitStack() as opened:
             clock = calibrate(display)
             self._keyboard = opened.enter_context(contextlib.closing(Keyboard(display)))
@@ -117,6 +118,7 @@ class Recording:
             self._pass_views()
         if now_ns - self._drained_ns >= DRAIN_NS:
             self._drain()
+        if now_ns - self._written_ns >= WRITE_NS or self._has_ended:
             self._write(time.monotonic_ns())
 
     def mark(self, mark: MarkRecord) -> None:
@@ -200,7 +202,8 @@ class Recording:
 
     def _write(self, now_ns: int) -> None:
         self._sink.write(self._stream.release(now_ns, self._end_ns))
-        self._sink.rotate(self._log, now_ns)
+        self._sink.rotate(self._log, self._stream.released_ns)
+        self._written_ns = now_ns
         if now_ns - self._committed_ns >= COMMIT_NS:
             self._sink.commit()
             self._committed_ns = now_ns

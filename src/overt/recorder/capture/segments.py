@@ -101,19 +101,23 @@ class SegmentSink:
                 self._begin(record)
             self._append(record)
 
-    def rotate(self, log: ScreenLog, now_ns: int) -> None:
+    def rotate(self, log: ScreenLog, t_ns: int) -> None:
         """Go on in a new segment if this one is long or large enough.
+
+        Args:
+            log: Gives the key frame.
+            t_ns: Up to when records have been taken.
 
         Raises:
             CaptureError: The spool is not writable.
         """
-        age_ns = now_ns - self._began_ns
+        age_ns = t_ns - self._began_ns
         if self._writer is None or (
             age_ns < SEGMENT_NS and self._size_bytes < SEGMENT_BYTES
         ):
             return
         self.close()
-        self.write(log.begin_segment(now_ns, exact=self._is_exact))
+        self.write(log.begin_segment(t_ns, exact=self._is_exact))
 
     def commit(self) -> None:
         """Make all that was taken durable.
@@ -165,7 +169,7 @@ class SegmentSink:
             started_t_ns=frame.t_ns,
         )
         self._writer = self._spool.begin(header, self._own)
-        self._began_ns, self._size_bytes = t_ns, 0
+        self._began_ns, self._size_bytes = frame.t_ns, 0
         self.progress.segments += 1
         tiles = [each for each in self._waiting if isinstance(each, TileRecord)]
         others: list[Record] = [

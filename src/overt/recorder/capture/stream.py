@@ -32,7 +32,12 @@ _KEEP_VIEWS_NS = 10_000_000_000
 
 
 class Stream:
-    """One recording's records on their way out."""
+    """One recording's records on their way out.
+
+    Attributes:
+        quarantine: Holds keys back until their field is known.
+        released_ns: Up to which instant records have been returned.
+    """
 
     def __init__(self, history: History, filmer: Filmer, gate: Gate) -> None:
         self._history, self._filmer, self._gate = history, filmer, gate
@@ -41,6 +46,7 @@ class Stream:
         self._secrets: list[MarkRecord] = []
         self._dated: list[ContextRecord | MarkRecord] = []
         self._complete_ns = 0
+        self.released_ns = filmer.view.t_ns
         self._window: dict[str, Any] = {}
 
     @property
@@ -75,6 +81,7 @@ class Stream:
         """
         self._pass_quarantine(now_ns)
         until_ns = min(until_ns, self._complete_ns, now_ns - SETTLE_NS)
+        self.released_ns = max(until_ns, self.released_ns)
         ready = int(np.searchsorted(self._events["t_ns"], until_ns, side="right"))
         events, marks = self._gate.judge(self._events[:ready])
         self._events = self._events[ready:]
@@ -82,7 +89,7 @@ class Stream:
         self._secrets = [m for m in self._secrets if m.t_ns > until_ns]
         secrets = [m for m in secrets if self._gate.keeps_keyboard(m.t_ns)]
         held = self._filmer.take(until_ns)
-        pictures = self._gate.pictures(held, pressed(events, secrets))
+        pictures = self._gate.pictures(held, pressed(events, secrets), until_ns)
         others = dated([*self._take_dated(until_ns), *secrets, *marks])
         self._history.forget_before(now_ns - _KEEP_VIEWS_NS)
         return merge(events, [*pictures, *others])

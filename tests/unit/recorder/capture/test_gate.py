@@ -1,0 +1,110 @@
+"""What leaves capture, in which order, and what only leaves a gap."""
+
+import numpy as np
+import pytest
+
+from overt.desktop.types import Rect, Stack, Window
+from overt.protocol.records import (
+    EVENT_DTYPE,
+    DirtyRecord,
+    EventArray,
+    EventKind,
+    FrameCause,
+    InputRecord,
+    Level,
+    MarkRecord,
+)
+from overt.recorder.capture.allowance import History, View
+from overt.recorder.capture.frames import Held
+from overt.recorder.capture.gate import Gate, merge
+from overt.recorder.capture.screenlog import Area, Patch, Picture, ScreenLog
+
+SCREEN = Rect(0, 0, 100, 100)
+APP = Window(1, 1, Rect(0, 0, 50, 100))
+MOVE, DOWN, UP = EventKind.MOTION, EventKind.BUTTON_PRESS, EventKind.BUTTON_RELEASE
+KEY = EventKind.KEY_PRESS
+
+
+def _view(level: Level = Level.CLEAR) -> View:
+    stack = Stack((APP,), 1, SCREEN)
+    return View(0, stack, (level,), {}, (Area(APP.rect, level),))
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return _gate(_view())
+
+
+def _gate(view: View) -> Gate:
+    history = History()
+    history.add(view)
+    return Gate(history, ScreenLog(lambda pixels: pixels))
+
+
+def _events(*rows: tuple[int, EventKind, int, int]) -> EventArray:
+    events = np.zeros(len(rows), EVENT_DTYPE)
+    for event, (t_ns, kind, detail, x_px) in zip(events, rows, strict=True):
+        event["t_ns"], event["kind"], event["detail"] = t_ns, kind, detail
+        event["x_px"] = x_px
+    return events
+
+
+def _kept(gate: Gate, *rows: tuple[int, EventKind, int, int]) -> list[int]:
+    return [int(t) for t in gate.judge(_events(*rows))[0]["t_ns"]]
+
+
+def test_the_pointer_outside_leaves_one_gap_whatever_it_does(gate: Gate) -> None:
+    rows = [(1, MOVE, 0, 10), (2, MOVE, 0, 60), (3, DOWN, 1, 60), (4, UP, 1, 60)]
+    events, marks = gate.judge(_events(*rows, (5, MOVE, 0, 70), (6, MOVE, 0, 20)))
+    assert events["t_ns"].tolist() == [1, 6]
+    assert [(m.t_ns, m.kind) for m in marks] == [(2, "gap"), (6, "resume")]
+
+
+def test_a_drag_belongs_to_where_it_began(gate: Gate) -> None:
+    out = ((1, DOWN, 1, 10), (2, MOVE, 0, 60), (3, UP, 1, 60), (4, MOVE, 0, 60))
+    assert _kept(gate, *out) == [1, 2, 3]
+    back = ((5, DOWN, 1, 60), (6, MOVE, 0, 10), (7, UP, 1, 10), (8, MOVE, 0, 10))
+    assert _kept(gate, *back) == [8]
+
+
+def test_a_drag_may_span_two_batches(gate: Gate) -> None:
+    assert _kept(gate, (1, DOWN, 1, 10)) == [1]
+    assert _kept(gate, (2, MOVE, 0, 60)) == [2]
+    assert _kept(gate, (3, UP, 1, 60), (4, MOVE, 0, 60)) == [3]
+
+
+def test_below_clear_typed_characters_have_no_keysym_and_shortcuts_have() -> None:
+    gate = _gate(_view(Level.MASKED))
+    rows = [(1, KEY, ord("a"), 0), (2, KEY, 0xFF0D, 0), (3, KEY, ord("c"), 0)]
+    batch = _events(*rows)
+    batch["state"][2] = 0x04
+    events, _ = gate.judge(batch)
+    assert events["detail"].tolist() == [0, 0xFF0D, ord("c")]
+
+
+def _held(t_ns: int, *patches: Patch) -> Held:
+    view = _view()
+    picture = Picture(t_ns, FrameCause.PRESS, True, SCREEN, view.areas, patches)  # noqa: FBT003
+    return Held(t_ns, picture, view, painted_ns=t_ns - 40)
+
+
+def test_the_picture_of_an_unrecorded_press_does_not_tell_of_it(gate: Gate) -> None:
+    patch = Patch(Rect(0, 0, 5, 5), np.ones((5, 5, 3), np.uint8))
+    gate.pictures([_held(100, patch)], {100}, 100)
+    assert gate.pictures([_held(200)], set(), 200) == []
+    found = gate.pictures([_held(300, patch)], set(), 300)
+    (frame,) = [record for _, record in found]
+    assert (frame.cause, frame.t_ns) == (FrameCause.DAMAGE, 260)
+    found = gate.pictures([_held(400)], {400}, 400)
+    (frame,) = [record for _, record in found]
+    assert (frame.cause, frame.t_ns) == (FrameCause.PRESS, 400)
+
+
+def test_input_of_an_instant_comes_after_its_frame() -> None:
+    events = _events((1, MOVE, 0, 0), (2, DOWN, 1, 0), (3, UP, 1, 0))
+    others = [(3, MarkRecord(3, "gap")), (2, DirtyRecord(2))]
+    merged = merge(events, others)
+    kinds = [type(record) for record in merged]
+    assert kinds == [InputRecord, DirtyRecord, InputRecord, MarkRecord, InputRecord]
+    times = [r.events["t_ns"].tolist() for r in merged if isinstance(r, InputRecord)]
+    assert times == [[1], [2], [3]]

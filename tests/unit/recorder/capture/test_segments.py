@@ -1,0 +1,120 @@
+"""Segments begin with a key frame, follow one another, and are durable on commit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from overt.desktop.types import Rect
+from overt.protocol.errors import CaptureError
+from overt.protocol.ids import new_id
+from overt.protocol.records import (
+    EVENT_DTYPE,
+    DirtyRecord,
+    FrameCause,
+    FrameRecord,
+    InputRecord,
+    Level,
+    MarkRecord,
+    TileRecord,
+)
+from overt.protocol.sealing import SealingKey
+from overt.protocol.segment import Segment, read_segment
+from overt.recorder.capture import segments
+from overt.recorder.capture.screenlog import Area, Patch, Picture, ScreenLog
+from overt.recorder.capture.segments import SegmentSink, Subject
+from overt.recorder.spool import Spool, SpoolState
+
+SCREEN = Rect(0, 0, 128, 64)
+INPUT = InputRecord(np.zeros(3, EVENT_DTYPE))
+
+
+class Case:
+    def __init__(self, folder: Path) -> None:
+        self.own = SealingKey.generate()
+        self.spool = Spool(folder)
+        parts = [new_id("sess"), new_id("part"), new_id("dev"), new_id("prog")]
+        subject = Subject(*parts, consent=new_id("cons"), level="clear")
+        self.sink = SegmentSink(self.spool, self.own.public, subject)
+        self.log = ScreenLog(lambda pixels: pixels)
+
+    def picture(self, t_ns: int, value: int) -> list[TileRecord | FrameRecord]:
+        pixels = np.full((64, 64, 3), value, np.uint8)
+        patch = Patch(Rect(0, 0, 64, 64), pixels)
+        areas = (Area(SCREEN, Level.CLEAR),)
+        cause = FrameCause.DAMAGE
+        return self.log.add(Picture(t_ns, cause, True, SCREEN, areas, (patch,)))  # noqa: FBT003
+
+    def read(self, *, recover: bool = False) -> list[Segment]:
+        names = [entry.segment for entry in self.spool.entries()]
+        found = [self.spool.read(name, self.own) for name in names]
+        return [read_segment(data, recover=recover) for data in found]
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Case:
+    return Case(tmp_path / "spool")
+
+
+def test_input_before_the_first_frame_is_left_out_and_marks_wait_for_it(
+    case: Case,
+) -> None:
+    mark = MarkRecord(1, "task_begin", {"task": "t"})
+    case.sink.write([INPUT, mark, *case.picture(5, 1), INPUT])
+    case.sink.close()
+    (segment,) = case.read()
+    kinds = [type(record) for record in segment.records]
+    assert kinds == [TileRecord, FrameRecord, MarkRecord, InputRecord]
+    assert segment.header.started_t_ns == 5
+    (entry,) = case.spool.entries()
+    assert entry.state is SpoolState.WAITING
+
+
+def test_a_long_recording_goes_on_in_segments_that_stand_alone(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "SEGMENT_NS", 100)
+    case.sink.write(case.picture(5, 1))
+    case.sink.rotate(case.log, 50)
+    case.sink.write([DirtyRecord(60)])
+    case.sink.rotate(case.log, 110)
+    case.sink.write([INPUT, *case.picture(120, 2)])
+    case.sink.close()
+    first, second = case.read()
+    assert [s.header.sequence for s in (first, second)] == [0, 1]
+    tiles, frame = second.records[:2]
+    assert isinstance(tiles, TileRecord)
+    assert isinstance(frame, FrameRecord)
+    assert (tiles.first_id, frame.cause, frame.t_ns) == (0, FrameCause.KEYFRAME, 110)
+    assert not frame.exact  # something was drawn that no frame has shown yet
+    assert len(frame.changed) == 2
+    assert case.sink.progress.segments == 2
+
+
+def test_what_was_committed_outlives_a_crash(case: Case) -> None:
+    case.sink.write([*case.picture(5, 1), INPUT])
+    assert case.sink.progress.last_commit_ns is None
+    case.sink.commit()
+    assert case.sink.progress.last_commit_ns is not None
+    case.sink.write([INPUT])  # never committed
+    (segment,) = case.read(recover=True)
+    assert not segment.complete
+    assert [type(r) for r in segment.records][-1] is InputRecord
+    assert len(segment.records) == 3
+    case.sink.close()
+
+
+def test_a_full_disk_is_told(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    case.sink.write(case.picture(5, 1))
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(CaptureError, match="No space left on device"):
+        case.sink.commit()
+    monkeypatch.undo()
+    case.sink.commit()
+    case.sink.close()
+    (segment,) = case.read()
+    assert segment.complete
