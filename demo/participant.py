@@ -13,13 +13,14 @@ import random
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demo.run import StageError, wait_until
 from overt.desktop.x11.synth import Synth
+from overt.desktop.x11.windows import WindowWatcher
 from overt.protocol.errors import OvertError
 from overt.recorder.person.control import ControlClient
 from overt.recorder.person.home import Home
@@ -69,14 +70,13 @@ def _work(desk: Desk, recorder: subprocess.Popen[bytes], plan: dict[str, Any]) -
         worker = Worker(env, random.Random(plan["seed"]))  # noqa: S311 - not secret
         _episodes(worker, control, account, plan)
     time.sleep(0.6)  # the last keys are out of quarantine by then
-    status = control.call("status")
     cpu_s = _cpu_seconds(recorder.pid)
     wall_s = time.monotonic() - started
     control.call("stop")
     code = recorder.wait(15)
     summary = {
         "display": desk.display,
-        "indicator": status.get("indicator"),
+        "indicator": _indicator(desk.display),
         "cpu_share": cpu_s / wall_s,
         "seconds": wall_s,
         "exit_code": code,
@@ -90,8 +90,18 @@ def _recording(control: ControlClient, recorder: subprocess.Popen[bytes]) -> boo
     if recorder.poll() is not None:
         raise StageError(f"`overt record` ended with {recorder.returncode}.")
     with suppress(OvertError):
-        return bool(control.call("status")["recording"])
+        return bool(control.call("status")["records"])
     return False
+
+
+def _indicator(display: str) -> list[int] | None:
+    """Return the indicator's rectangle: a recording is black there."""
+    with closing(WindowWatcher(display)) as watcher:
+        for window in watcher.stack().windows:
+            if window.app_class == "overt-indicator":
+                rect = window.rect
+                return [rect.x, rect.y, rect.width, rect.height]
+    return None
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -199,6 +199,7 @@ class Releases:
                 order.grant.digest,
                 request.expires_utc_s,
                 len(picks),
+                {pick.row.device_id: pick.device_key for pick in picks},
             )
         )
         try:
