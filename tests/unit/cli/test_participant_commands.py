@@ -132,7 +132,9 @@ def test_a_withdrawal_holds_though_the_server_is_away(
 ) -> None:
     enrolled(*_AGREE)
     vault.away = True
+    assert "No fresh word" in enrolled("record", code=3).stderr
     enrolled("consent", "withdraw", code=9)
+    assert "have withdrawn" in enrolled("record", code=3).stderr
     assert "withdrawn" in enrolled("consent", "show").stdout
     vault.away = False
     enrolled("consent", "withdraw")
@@ -155,6 +157,8 @@ def test_a_bad_invitation_is_refused(
 
 
 def test_recording_is_refused_without_consent_or_display(enrolled: Any) -> None:
+    assert "not consented" in enrolled("record", code=3).stderr
+    enrolled(*_AGREE)
     assert "display" in enrolled("record", code=4).stderr
     enrolled("status")
     assert json.loads(enrolled("status", "--json").stdout)["running"] is False

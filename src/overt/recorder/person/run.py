@@ -150,16 +150,14 @@ def record(
         ConsentError: Recording is or became not allowed; the reason says why.
         CaptureError: The display cannot be recorded, or the indicator went.
     """
-    if problems := missing(display):
-        raise CaptureError(problems[0], remedy="Run: overt doctor")
     keeper = LeaseKeeper(who.home, who.enrolment, who.client)
     permission = Permission(who.home, who.identity.device.public_key(), keeper)
     with display_lock(who.home, display) as alone:
         if alone:
             recover(who.home, who.identity.own)
-        _refresh(keeper)
-        if reason := permission.refusal():
-            raise ConsentError(reason)
+        _check_allowed(keeper, permission)
+        if problems := missing(display):
+            raise CaptureError(problems[0], remedy="Run: overt doctor")
         programme = keeper.programme
         expire(
             who.home,
@@ -232,11 +230,16 @@ def _signals(end: Callable[[], None]) -> Iterator[None]:
             signal.signal(name, handler)
 
 
-def _refresh(keeper: LeaseKeeper) -> None:
-    """Ask for a lease; what the answer lacks is for `decide` to say."""
+def _check_allowed(keeper: LeaseKeeper, permission: Permission) -> None:
+    """Ask for a lease, then whether recording is allowed.
+
+    Raises:
+        ConsentError: It is not.
+    """
+    why = ""
     try:
         keeper.refresh()
     except OvertError as error:
-        raise ConsentError(
-            f"No fresh word from the server, so nothing is recorded. {error}"
-        ) from error
+        why = f" {error}"
+    if reason := permission.refusal():
+        raise ConsentError(reason + why)
