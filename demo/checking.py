@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,11 @@ from overt.recorder.person.identity import unlock
 from overt.recorder.spool import Spool
 from overt.research.dataset.sealed import open_dataset
 from overt.research.evaluate.account import Account
+from overt.vault.broker.keyring import count_unwraps
+from overt.vault.govern.reports import log_lines
+from overt.vault.log.book import EntryBook
+from overt.vault.store.database import Database
+from overt.vault.store.rows import SegmentRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,6 +59,7 @@ def _input_figures(run: Run) -> dict[str, Any]:
     for person in PARTICIPANTS:
         summary = json.loads((run.folder / f"summary-{person}.json").read_text("utf-8"))
         export = run.folder / f"export-{person}"
+        shutil.rmtree(export, ignore_errors=True)
         run.overt("export", export, OVERT_HOME=str(run.home(person)))
         seen = [
             json.loads(line)
@@ -209,13 +216,19 @@ def _reading_figures(run: Run) -> dict[str, Any]:
     verified = run.overt(
         "log", "verify", server / "vault" / "log", "--folder", run.folder / "programme"
     )
-    state = run.overt("serve", "--data", server, "--facts")
+    database = Database(f"sqlite:///{server / 'vault' / 'rows.db'}")
+    book = EntryBook(database, "")
+    with database.read() as session:
+        held = session.query(SegmentRow).filter(SegmentRow.state == "stored").count()
+    lines = log_lines(database, book.count())
+    database.close()
     return {
-        "segments_received": state["segments"],
-        "reads_logged": state["reads"],
-        "key_unwraps": state["key_unwraps"],
+        "segments_received": held,
+        "reads_logged": sum(line["kind"] == "read" for line in lines),
+        "key_unwraps": count_unwraps(server / "broker" / "keyring"),
         "log_verified": bool(verified["ok"]),
         "log_size": verified["size"],
+        "reads": [line for line in lines if line["kind"] in {"read", "approval"}],
     }
 
 

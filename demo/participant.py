@@ -70,13 +70,14 @@ def _work(desk: Desk, recorder: subprocess.Popen[bytes], plan: dict[str, Any]) -
         worker = Worker(env, random.Random(plan["seed"]))  # noqa: S311 - not secret
         _episodes(worker, control, account, plan)
     time.sleep(0.6)  # the last keys are out of quarantine by then
+    indicator = _indicator(desk.display)
     cpu_s = _cpu_seconds(recorder.pid)
     wall_s = time.monotonic() - started
     control.call("stop")
     code = recorder.wait(15)
     summary = {
         "display": desk.display,
-        "indicator": _indicator(desk.display),
+        "indicator": indicator,
         "cpu_share": cpu_s / wall_s,
         "seconds": wall_s,
         "exit_code": code,
