@@ -65,20 +65,22 @@ class Held:
 class Bursts:
     """Which presses get a picture of their own."""
 
-    def __init__(self, ends_burst: Callable[[int], bool]) -> None:
+    def __init__(self, acts: Callable[[int], bool]) -> None:
         """Begin outside any burst.
 
         Args:
-            ends_burst: Whether a key code is one that acts (Return, Tab, Escape).
+            acts: Whether a key code is one that acts or begins a shortcut, as
+                Return, Tab and Control do; the key after it begins a new burst.
         """
-        self._ends_burst = ends_burst
+        self._acts = acts
         self._key_ns = self._wheel_ns = _NO_BURST
 
     def opens(self, press: RawPress) -> bool:
         """Whether a press is a click, an acting key, or the first of a burst."""
         if press.kind is EventKind.KEY_PRESS:
-            since_ns, self._key_ns = press.t_ns - self._key_ns, press.t_ns
-            return since_ns >= BURST_NS or self._ends_burst(press.detail)
+            acts, since_ns = self._acts(press.detail), press.t_ns - self._key_ns
+            self._key_ns = _NO_BURST if acts else press.t_ns
+            return acts or since_ns >= BURST_NS
         self._key_ns = _NO_BURST
         if 4 <= press.detail <= 7:  # the wheel
             since_ns, self._wheel_ns = press.t_ns - self._wheel_ns, press.t_ns

@@ -47,6 +47,29 @@ class KeyDecoder(Protocol):
         ...
 
 
+# Keys with a function code that only edit or shape text: BackSpace, Delete, locks,
+# Shift, Level3 Shift, and the keypad's characters.
+_TEXT_KEYS = frozenset(
+    [
+        0xFF08,
+        0xFFFF,
+        0xFF7F,
+        0xFF7E,
+        0xFFE1,
+        0xFFE2,
+        0xFFE5,
+        0xFFE6,
+        *range(0xFFAA, 0xFFBA),
+    ]
+)
+
+
+def acts(keysym: int) -> bool:
+    """Whether a key acts or begins a shortcut, rather than types."""
+    is_function = 0xFF00 <= keysym <= 0xFFFF or keysym == 0xFE20  # back tab
+    return is_function and keysym not in _TEXT_KEYS
+
+
 class Keyboard:
     """The layout of a display's keyboard, followed as it changes."""
 

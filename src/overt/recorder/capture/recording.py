@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,9 +21,10 @@ from overt.desktop.x11.screen import Damage, RawPress, ScreenLane
 from overt.desktop.x11.windows import WindowWatcher
 from overt.recorder.capture.allowance import History, look
 from overt.recorder.capture.attention import Attention
+from overt.recorder.capture.courier import Courier
 from overt.recorder.capture.frames import Bursts, Filmer
 from overt.recorder.capture.gate import SETTLE_NS, Gate
-from overt.recorder.capture.keys import InputDecoder, Keyboard
+from overt.recorder.capture.keys import InputDecoder, Keyboard, acts
 from overt.recorder.capture.quarantine import GIVE_UP_NS
 from overt.recorder.capture.screenlog import ScreenLog
 from overt.recorder.capture.stream import Stream
@@ -41,7 +43,6 @@ WRITE_NS = 400_000_000  # between two passes over what has settled
 COMMIT_NS = 1_000_000_000
 _FLOOR_NS = 1_000_000  # server time is cut to whole milliseconds
 _FOREVER_NS = 1 << 62
-_ACTING_KEYS = frozenset({0xFF09, 0xFE20, 0xFF0D, 0xFF8D, 0xFF1B})  # Tab, Return, Esc
 
 
 class Recording:
@@ -63,6 +64,7 @@ class Recording:
         self._allow, self._sink = allow, sink
         self._end_ns = _FOREVER_NS
         self._drained_ns = self._written_ns = self._committed_ns = 0
+        self._rotated_at = 0
         with contextlib.ExitStack() as opened:
             clock = calibrate(display)
             self._keyboard = opened.enter_context(contextlib.closing(Keyboard(display)))
@@ -77,11 +79,12 @@ class Recording:
             self._attention = Attention(source, allow)
             self._begin(mask)
             self._opened = opened.pop_all()
+        self._courier = Courier()
 
     def _begin(self, mask: Callable[[Pixels], Pixels]) -> None:
         history = History()
         self._log = ScreenLog(mask)
-        bursts = Bursts(lambda code: self._keyboard.plain(code) in _ACTING_KEYS)
+        bursts = Bursts(lambda code: acts(self._keyboard.plain(code)))
         self._seen: list[View] = []
         self._filmer = Filmer(self._lane, self._look, bursts.opens)
         self._stream = Stream(history, self._filmer, Gate(history, self._log))
@@ -146,11 +149,11 @@ class Recording:
 
     def close(self) -> None:
         """Write what may be written, end the segment, leave the display."""
-        try:
-            self._write(time.monotonic_ns())
-            self._sink.close()
-        finally:
-            self._opened.close()
+        with self._opened:
+            try:
+                self._write(time.monotonic_ns())
+            finally:
+                self._courier.finish(self._sink.close)
 
     def _look(self) -> View:
         now_ns = time.monotonic_ns()
@@ -201,12 +204,26 @@ class Recording:
         self._drained_ns = began_ns
 
     def _write(self, now_ns: int) -> None:
-        self._sink.write(self._stream.release(now_ns, self._end_ns))
-        self._sink.rotate(self._log, self._stream.released_ns)
+        """Hand over what has settled; a segment that is long is followed by another.
+
+        While a segment is being ended its successor is on its way already.
+        """
+        stream, sink, post = self._stream, self._sink, self._courier.post
+        records = stream.release(now_ns, self._end_ns)
+        post(partial(sink.write, records))
+        if sink.is_long(stream.released_ns) and not self._is_rotating():
+            keyframe = self._log.begin_segment(
+                stream.released_ns, exact=stream.is_exact
+            )
+            self._rotated_at = sink.progress.segments
+            post(partial(sink.rotate, keyframe))
         self._written_ns = now_ns
         if now_ns - self._committed_ns >= COMMIT_NS:
-            self._sink.commit()
+            post(sink.commit)
             self._committed_ns = now_ns
+
+    def _is_rotating(self) -> bool:
+        return self._sink.progress.segments == self._rotated_at
 
 
 def black(pixels: Pixels) -> Pixels:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from overt.protocol.sealing import SealingPublicKey
-    from overt.recorder.capture.screenlog import ScreenLog
     from overt.recorder.spool import Spool, SpoolWriter
 
 SEGMENT_NS = 120_000_000_000  # a segment spans two minutes at most
@@ -81,7 +80,6 @@ class SegmentSink:
         self._writer: SpoolWriter | None = None
         self._waiting: list[Record] = []
         self._segment, self._began_ns, self._size_bytes = "", 0, 0
-        self._is_exact = False
         self.progress = Progress()
 
     def write(self, records: Iterable[Record]) -> None:
@@ -101,23 +99,27 @@ class SegmentSink:
                 self._begin(record)
             self._append(record)
 
-    def rotate(self, log: ScreenLog, t_ns: int) -> None:
-        """Go on in a new segment if this one is long or large enough.
+    def is_long(self, t_ns: int) -> bool:
+        """Whether the segment is long or large enough to go on in a new one.
 
         Args:
-            log: Gives the key frame.
             t_ns: Up to when records have been taken.
+        """
+        age_ns = t_ns - self._began_ns
+        full = age_ns >= SEGMENT_NS or self._size_bytes >= SEGMENT_BYTES
+        return self._writer is not None and full
+
+    def rotate(self, keyframe: Iterable[Record]) -> None:
+        """Go on in a new segment.
+
+        Args:
+            keyframe: The whole screen, from `ScreenLog.begin_segment`.
 
         Raises:
             CaptureError: The spool is not writable.
         """
-        age_ns = t_ns - self._began_ns
-        if self._writer is None or (
-            age_ns < SEGMENT_NS and self._size_bytes < SEGMENT_BYTES
-        ):
-            return
         self.close()
-        self.write(log.begin_segment(t_ns, exact=self._is_exact))
+        self.write(keyframe)
 
     def commit(self) -> None:
         """Make all that was taken durable.
@@ -189,11 +191,8 @@ class SegmentSink:
         progress.size_bytes += len(packed)
         if isinstance(record, InputRecord):
             progress.events += len(record.events)
-        elif isinstance(record, DirtyRecord):
-            self._is_exact = False
         elif isinstance(record, FrameRecord):
             progress.frames += 1
-            self._is_exact = record.exact
             waiting, self._waiting = self._waiting, []
             for each in waiting:
                 self._append(each)

@@ -14,7 +14,9 @@ import numpy as np
 from overt.protocol.records import (
     EVENT_DTYPE,
     ContextRecord,
+    DirtyRecord,
     EventArray,
+    FrameRecord,
     Level,
     MarkRecord,
     Record,
@@ -37,6 +39,7 @@ class Stream:
     Attributes:
         quarantine: Holds keys back until their field is known.
         released_ns: Up to which instant records have been returned.
+        is_exact: Whether the screen then was still what the last frame shows.
     """
 
     def __init__(self, history: History, filmer: Filmer, gate: Gate) -> None:
@@ -46,7 +49,7 @@ class Stream:
         self._secrets: list[MarkRecord] = []
         self._dated: list[ContextRecord | MarkRecord] = []
         self._complete_ns = 0
-        self.released_ns = filmer.view.t_ns
+        self.released_ns, self.is_exact = filmer.view.t_ns, False
         self._window: dict[str, Any] = {}
 
     @property
@@ -92,7 +95,11 @@ class Stream:
         pictures = self._gate.pictures(held, pressed(events, secrets), until_ns)
         others = dated([*self._take_dated(until_ns), *secrets, *marks])
         self._history.forget_before(now_ns - _KEEP_VIEWS_NS)
-        return merge(events, [*pictures, *others])
+        records = merge(events, [*pictures, *others])
+        for record in records:
+            if isinstance(record, FrameRecord | DirtyRecord):
+                self.is_exact = isinstance(record, FrameRecord) and record.exact
+        return records
 
     def _pass_quarantine(self, now_ns: int) -> None:
         events, secrets = self.quarantine.release(now_ns)

@@ -1,5 +1,6 @@
 """Segments begin with a key frame, follow one another, and are durable on commit."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from overt.protocol.records import (
 from overt.protocol.sealing import SealingKey
 from overt.protocol.segment import Segment, read_segment
 from overt.recorder.capture import segments
+from overt.recorder.capture.courier import Courier
 from overt.recorder.capture.screenlog import Area, Patch, Picture, ScreenLog
 from overt.recorder.capture.segments import SegmentSink, Subject
 from overt.recorder.spool import Spool, SpoolState
@@ -75,9 +77,10 @@ def test_a_long_recording_goes_on_in_segments_that_stand_alone(
 ) -> None:
     monkeypatch.setattr(segments, "SEGMENT_NS", 100)
     case.sink.write(case.picture(5, 1))
-    case.sink.rotate(case.log, 50)
+    assert not case.sink.is_long(50)
     case.sink.write([DirtyRecord(60)])
-    case.sink.rotate(case.log, 110)
+    assert case.sink.is_long(110)
+    case.sink.rotate(case.log.begin_segment(110, exact=False))
     case.sink.write([INPUT, *case.picture(120, 2)])
     case.sink.close()
     first, second = case.read()
@@ -86,7 +89,7 @@ def test_a_long_recording_goes_on_in_segments_that_stand_alone(
     assert isinstance(tiles, TileRecord)
     assert isinstance(frame, FrameRecord)
     assert (tiles.first_id, frame.cause, frame.t_ns) == (0, FrameCause.KEYFRAME, 110)
-    assert not frame.exact  # something was drawn that no frame has shown yet
+    assert not frame.exact
     assert len(frame.changed) == 2
     assert case.sink.progress.segments == 2
 
@@ -118,3 +121,31 @@ def test_a_full_disk_is_told(case: Case, monkeypatch: pytest.MonkeyPatch) -> Non
     case.sink.close()
     (segment,) = case.read()
     assert segment.complete
+
+
+def test_the_courier_keeps_the_order_and_tells_of_a_failure_once() -> None:
+    done: list[int] = []
+    courier = Courier()
+
+    def fail() -> None:
+        raise CaptureError("The disk is full.")
+
+    for number in range(50):
+        courier.post(lambda number=number: done.append(number))  # type: ignore[misc]
+    courier.post(fail)
+    with pytest.raises(CaptureError, match="The disk is full"):
+        courier.finish(lambda: done.append(50))
+    assert done == list(range(51))
+
+
+def test_a_disk_that_does_not_keep_up_ends_the_recording() -> None:
+    courier, free, held = Courier(), threading.Event(), threading.Event()
+    courier.post(held.set)
+    courier.post(free.wait)
+    assert held.wait(5)
+    for _ in range(256):
+        courier.post(int)
+    with pytest.raises(CaptureError, match="does not keep up"):
+        courier.post(int)
+    free.set()
+    courier.finish(int)
