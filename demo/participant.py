@@ -152,13 +152,15 @@ def _episodes(
 def _begin(control: ControlClient, goal: str, source: str) -> dict[str, Any]:
     """Begin a task; right after a page change a person waits for the green light."""
 
-    def attempt() -> dict[str, Any] | None:
-        with suppress(OvertError):
+    said = ""
+    deadline = time.monotonic() + 15.0
+    while time.monotonic() < deadline:
+        try:
             return control.call("task_begin", text=goal, source=source)
-        return None
-
-    found: dict[str, Any] = wait_until("The start of a task", attempt, 15.0)
-    return found
+        except OvertError as error:
+            said = str(error)
+            time.sleep(0.1)
+    raise StageError(f"No task can begin: {said}")
 
 
 if __name__ == "__main__":
