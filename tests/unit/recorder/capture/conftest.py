@@ -35,16 +35,28 @@ from overt.recorder.spool import Spool
 _XVFB = ["/usr/bin/Xvfb", "-screen", "0", "640x400x24", "-noreset", "-displayfd"]
 
 
-@pytest.fixture(scope="module")
-def x_server() -> Iterator[str]:
+def _serve() -> tuple[subprocess.Popen[bytes], str]:
     reader, writer = os.pipe()
     server = subprocess.Popen(
         [*_XVFB, str(writer)], pass_fds=[writer], stderr=subprocess.DEVNULL
     )
     os.close(writer)
     with os.fdopen(reader) as said:
-        name = f":{said.readline().strip()}"
+        return server, f":{said.readline().strip()}"
+
+
+@pytest.fixture(scope="module")
+def x_server() -> Iterator[str]:
+    server, name = _serve()
     yield name
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture
+def mortal_server() -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    server, name = _serve()
+    yield server, name
     server.terminate()
     server.wait()
 
@@ -211,8 +223,8 @@ class Bench:
 def bench(x_server: str, tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     benches: list[Bench] = []
 
-    def make(allow: Any = None) -> Bench:
-        benches.append(Bench(x_server, tmp_path / "spool", allow or AllowPainter()))
+    def make(allow: Any = None, name: str = x_server) -> Bench:
+        benches.append(Bench(name, tmp_path / "spool", allow or AllowPainter()))
         benches[-1].start()
         return benches[-1]
 

@@ -304,3 +304,20 @@ def test_a_display_that_goes_away_ends_the_recorder_with_a_clear_error(
     assert isinstance(recorder.error, CaptureError)
     assert "display :9876 cannot be opened" in str(recorder.error)
     recorder.stop()
+
+
+def test_what_was_recorded_is_kept_when_the_server_dies(
+    bench: Any, mortal_server: Any, replay: Any
+) -> None:
+    server, name = mortal_server
+    recorder = bench(name=name)
+    server.kill()
+    deadline = time.monotonic() + 10
+    while recorder.error is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert isinstance(recorder.error, CaptureError)
+    assert "X server closed the connection" in str(recorder.error)
+    (segment,) = recorder.stop()
+    assert segment.complete
+    assert len(list(replay(segment).frames())) >= 1
