@@ -89,15 +89,16 @@ def parse_checkpoint(data: bytes) -> Checkpoint:
     """
     try:
         body = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
-        if body["format"] != FORMAT:
-            raise DataError(f"A checkpoint is not of format {FORMAT}.")
-        config = TrainConfig(**body["config"])
-        labels = Labels(tuple(body["labels"]))
-        return Checkpoint(config, labels, body["weights"], body["made_of"])
-    except DataError:
-        raise
+        found = body["format"]
     except Exception as error:  # PyTorch raises anything at foreign bytes
         raise DataError("A file is no overt checkpoint.") from error
+    if found != FORMAT:
+        raise DataError(f"A checkpoint is not of format {FORMAT}.")
+    try:
+        config, names = TrainConfig(**body["config"]), tuple(body["labels"])
+        return Checkpoint(config, Labels(names), body["weights"], body["made_of"])
+    except (KeyError, TypeError) as error:
+        raise DataError("A checkpoint lacks parts or has foreign ones.") from error
 
 
 def seal_checkpoint(

@@ -30,7 +30,8 @@ class TrainConfig:
         decay: Weight decay of AdamW.
         averaging: Share that the running average of weights keeps at each step.
         word_loss: Weight of finding on-screen words.
-        words_each: On-screen words looked for in an example.
+        naming_loss: Weight of telling the found words of a batch apart.
+        words_each: Most on-screen words looked for in an example.
         blind_to_goal: Whether the goal is replaced by a constant, as a baseline.
         area_x_px: Left edge of the task's area in root pixels.
         area_y_px: Upper edge of it.
@@ -40,12 +41,13 @@ class TrainConfig:
     steps: int = 0
     seed: int = 0
     threads: int = 1
-    batch: int = 32
+    batch: int = 16
     rate: float = 2e-3
     decay: float = 0.02
     averaging: float = 0.99
     word_loss: float = 0.5
-    words_each: int = 6
+    naming_loss: float = 0.25
+    words_each: int = 16
     blind_to_goal: bool = False
     area_x_px: int = 0
     area_y_px: int = 0

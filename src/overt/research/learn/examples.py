@@ -28,6 +28,7 @@ from overt.research.learn.words import (
     find_span,
     goal_ids,
     letter_ids,
+    tokens_of,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
     from overt.research.dataset.sealed import Dataset
 
 BLIND_GOAL = "do the task"
-_LONGEST_NAME = MAX_LETTERS
+_LONGEST_NAME = 24
+_WIDEST_PX = 16  # a box with more pixels a letter is not tight round its name
 _NOTHING: tuple[Action, ...] = ()
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -146,25 +148,26 @@ def history_numbers(previous: Sequence[Action], labels: Labels) -> tuple[int, in
 def word_boxes(context: dict[str, Any], config: TrainConfig) -> WordBoxes:
     """Return the words that stand exactly once in what the policy sees.
 
-    Nodes of role `word` are taken where the tree has any, else short names.
+    Nodes of role `word` are taken where the tree has any, else short names in tight
+    boxes. A name is split as a goal is, and its box by the number of letters.
     """
     tree = context.get("tree") or {}
     nodes = [] if tree.get("stale", True) else tree.get("nodes", [])
     words = [node for node in nodes if node[0] == "word"] or nodes
-    found: dict[str, list[tuple[int, int]]] = {}
+    found: dict[str, set[tuple[int, int]]] = {}
     for _, name, x, y, width, height, *_ in words:
-        cell = _cell_at(x + width / 2, y + height / 2, config)
-        if _is_word(name) and width > 0 and cell is not None:
-            found.setdefault(name, []).append(cell)
-    once = {name: set(cells) for name, cells in found.items() if len(set(cells)) == 1}
+        if not name or len(name) > _LONGEST_NAME or width > _WIDEST_PX * len(name):
+            continue
+        for token in tokens_of(name):
+            share = (token.start + token.end) / 2 / len(name)
+            cell = _cell_at(x + width * share, y + height / 2, config)
+            if token.text.isalnum() and cell is not None:
+                found.setdefault(token.text, set()).add(cell)
+    once = {word: cells for word, cells in found.items() if len(cells) == 1}
     return WordBoxes(
-        np.array([letter_ids(name) for name in once]).reshape(-1, MAX_LETTERS),
+        np.array([letter_ids(word) for word in once]).reshape(-1, MAX_LETTERS),
         np.array([min(cells) for cells in once.values()], np.int64).reshape(-1, 2),
     )
-
-
-def _is_word(name: str) -> bool:
-    return 0 < len(name) <= _LONGEST_NAME and not any(map(str.isspace, name))
 
 
 def _read(rows: Iterable[Row], left_out: Counter[str]) -> Iterable[_Raw]:

@@ -6,12 +6,14 @@ of a text to type. 0.4 M parameters; a decision takes a few milliseconds on one 
 
 A goal is read letter by letter (convolutions over each word, then a transformer), a
 picture by convolutions. Words and places live in one space: the words that the policy
-points at are compared with the features of every cell, and an auxiliary task, finding
-words that are known to stand on the screen, teaches it to read. The picture is
+points at are compared with the features of every region, and two auxiliary tasks,
+finding the words that are known to stand on the screen and telling them apart, teach
+it to read. The picture is
 modulated by goal and history (FiLM).
 
 Shape letters: b batch, t tokens, l letters, d word features, c picture channels,
-v pixels of the view, g cells on a side, k words to find, a action types, h history.
+v pixels of the view, g cells on a side, r regions of two by two cells on a side,
+k words to find, a action types, h history.
 
 Sources: Perez et al. 2018 (FiLM); Kim et al. 2016 (character convolutions).
 """
@@ -24,11 +26,14 @@ import torch
 import torch.nn.functional as fn
 from torch import Tensor, nn
 
+from overt.research.learn.config import CELLS
 from overt.research.learn.words import LETTERS, MAX_LETTERS, MAX_TOKENS
 
 _LETTER_FEATURES = 24
 _HISTORY_FEATURES = 16
 _CONTEXT = 128
+_STROKES = 32
+REGIONS = CELLS // 2
 _CLOSED = -1e4  # score of a token that is not there
 
 
@@ -41,14 +46,16 @@ class Scores:
         heat_bgg: Cells, row by row.
         first_bt: First token to type.
         last_bt: Last token to type.
-        found_bkgg: Cells where each word to find stands; None where none was asked.
+        written_bdrr: What is written where, to be compared with `sought_bkd`.
+        sought_bkd: The words to find; None where none was asked.
     """
 
     types_ba: Tensor
     heat_bgg: Tensor
     first_bt: Tensor
     last_bt: Tensor
-    found_bkgg: Tensor | None = None
+    written_bdrr: Tensor
+    sought_bkd: Tensor | None = None
 
 
 class PixelPolicy(nn.Module):
@@ -71,7 +78,7 @@ class PixelPolicy(nn.Module):
         self.history = nn.Embedding(history, _HISTORY_FEATURES)
         situation = width + 2 * _HISTORY_FEATURES
         self.film = nn.Linear(situation, 2 * channels)
-        self.place = nn.Parameter(torch.randn(channels, 20, 20) * 0.02)
+        self.place = nn.Parameter(torch.randn(channels, REGIONS, REGIONS) * 0.02)
         self.context = nn.Sequential(
             nn.Linear(situation + 2 * channels, _CONTEXT),
             nn.ReLU(),
@@ -84,7 +91,8 @@ class PixelPolicy(nn.Module):
         self.point = nn.Linear(_CONTEXT, width)
         self.plain = nn.Linear(_CONTEXT, width)
         self.sought = nn.Linear(width, width)
-        self.bias = nn.Conv2d(channels, 1, 1)
+        self.bias = nn.Conv2d(channels, 4, 1)
+        self.picture.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(
         self,
@@ -105,9 +113,9 @@ class PixelPolicy(nn.Module):
         words_btd = self.words(goals_btl)
         tokens_btd, goal_bd = self.goal(words_btd, absent_bt)
         situation = torch.cat([goal_bd, self.history(history_bh).flatten(1)], 1)
-        cells_bdgg, coarse = self.picture(views_bvv)
+        written_bdrr, raw = self.picture(views_bvv)
         gain, shift = self.film(situation)[:, :, None, None].chunk(2, 1)
-        seen = fn.relu(coarse * (1 + gain) + shift + self.place)
+        seen = fn.relu(raw * (1 + gain) + shift + self.place)
         context = self.context(
             torch.cat([situation, seen.mean((2, 3)), seen.amax((2, 3))], 1)
         )
@@ -118,27 +126,29 @@ class PixelPolicy(nn.Module):
 
         share_bt = (token_scores(self.point) / 8).softmax(1)
         wanted_bd = (share_bt.unsqueeze(2) * self.sought(words_btd)).sum(1)
-        heat = self._match(cells_bdgg, (wanted_bd + self.plain(context)).unsqueeze(1))
-        found = None
-        if words_bkl is not None:
-            found = self._match(cells_bdgg, self.sought(self.words(words_bkl)))
+        aim_b1d = (wanted_bd + self.plain(context)).unsqueeze(1)
+        heat_b1rr = compare(written_bdrr, aim_b1d)
         return Scores(
             self.types(context),
-            heat.squeeze(1) + 3 * self._bias(seen),
+            self._fine(heat_b1rr, seen).squeeze(1),
             token_scores(self.first),
             token_scores(self.last),
-            found,
+            written_bdrr,
+            None if words_bkl is None else self.sought(self.words(words_bkl)),
         )
 
-    def _match(self, cells_bdgg: Tensor, words_bkd: Tensor) -> Tensor:
-        """Compare words with every cell."""
-        return torch.einsum("bdhw,bkd->bkhw", cells_bdgg, words_bkd) / 4
+    def _fine(self, heat_b1rr: Tensor, seen: Tensor) -> Tensor:
+        """Refine a map of regions to cells, and add what needs no word to look for."""
+        wide = fn.interpolate(
+            heat_b1rr, scale_factor=2.0, mode="bilinear", align_corners=False
+        )
+        return wide + 3 * fn.pixel_shuffle(self.bias(seen), 2)
 
-    def _bias(self, seen: Tensor) -> Tensor:
-        """Score cells by situation and place, without a word to look for."""
-        return fn.interpolate(
-            self.bias(seen), scale_factor=2.0, mode="bilinear", align_corners=False
-        ).squeeze(1)
+
+def compare(written_bdrr: Tensor, words_bkd: Tensor) -> Tensor:
+    """Compare words with what is written in every region: (b, k, r, r)."""
+    scores_bkx: Tensor = words_bkd @ written_bdrr.flatten(2) / 4
+    return scores_bkx.reshape(*scores_bkx.shape[:2], *written_bdrr.shape[2:])
 
 
 class _Words(nn.Module):
@@ -183,30 +193,29 @@ class _Goal(nn.Module):
 
 
 class _Picture(nn.Module):
-    """A picture to features of its cells (b, d, g, g) and coarse ones (b, c, 20, 20).
+    """A picture to features: of what is written (b, d, r, r), and raw (b, c, r, r).
 
-    The cell features do not know the goal: they say what is written where.
+    The features of what is written do not know the goal. Two by two pixels enter as
+    four channels, because a convolution over one channel wastes most of its time.
     """
 
     def __init__(self, width: int, channels: int) -> None:
         super().__init__()
-        self.edges = nn.Conv2d(1, 16, 5, 2, 2)
-        self.strokes = nn.Conv2d(16, 48, (3, 5), 2, (1, 2))
-        self.strokes_norm = nn.GroupNorm(8, 48)
-        self.letters = nn.Conv2d(48, channels, (3, 5), 2, (1, 2))
+        self.strokes = nn.Conv2d(4, _STROKES, 5, 2, 2)
+        self.strokes_norm = nn.GroupNorm(8, _STROKES)
+        self.letters = nn.Conv2d(_STROKES, channels, (3, 5), 2, (1, 2))
         self.letters_norm = nn.GroupNorm(8, channels)
         self.across = nn.Conv2d(channels, channels, (1, 3), padding=(0, 1))
         self.down = nn.Conv2d(channels, channels, (3, 1), padding=(1, 0))
         self.down_norm = nn.GroupNorm(8, channels)
-        self.lift = nn.Conv2d(channels, width, 1)
-        self.side = nn.Conv2d(48, width, (1, 3), padding=(0, 1))
-        self.cells_norm = nn.GroupNorm(8, width)
+        self.written = nn.Conv2d(channels, width, 1)
+        self.written_norm = nn.GroupNorm(8, width)
 
     def forward(self, views_bvv: Tensor) -> tuple[Tensor, Tensor]:
-        x = views_bvv.float().unsqueeze(1) / 127.5 - 1
-        fine = fn.relu(self.strokes_norm(self.strokes(fn.relu(self.edges(x)))))
-        coarse = fn.relu(self.letters_norm(self.letters(fine)))
-        joined = fn.relu(self.across(coarse))
-        coarse = coarse + fn.relu(self.down_norm(self.down(joined)))
-        lifted = fn.interpolate(self.lift(coarse), scale_factor=2.0)
-        return self.cells_norm(self.side(fine) + lifted), coarse
+        pixels = fn.pixel_unshuffle(views_bvv.float().unsqueeze(1) / 127.5 - 1, 2)
+        x = pixels.contiguous(memory_format=torch.channels_last)
+        x = fn.relu(self.strokes_norm(self.strokes(x)))
+        x = fn.relu(self.letters_norm(self.letters(x)))
+        joined = fn.relu(self.across(x))
+        raw = x + fn.relu(self.down_norm(self.down(joined)))
+        return self.written_norm(self.written(raw)), raw

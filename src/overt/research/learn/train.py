@@ -12,7 +12,7 @@ import copy
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from torch import Tensor
 from overt.research.learn.checkpoint import Checkpoint
 from overt.research.learn.config import CELL_PX, CELLS, TrainConfig
 from overt.research.learn.examples import Examples, make_examples
-from overt.research.learn.model import PixelPolicy, Scores
+from overt.research.learn.model import PixelPolicy, Scores, compare
 from overt.research.learn.words import MAX_LETTERS
 
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from overt.research.dataset.sealed import Dataset
 
 _SOFT_CELLS = 0.8  # standard deviation of the place that is aimed at
+_SOFT_REGIONS = 0.5
 _SHIFT_CELLS = 3  # largest shift of a picture, by whole cells
 _SHIFTED_SHARE = 0.5
-_WARM_STEPS = 60
+_WARM_STEPS = 100
 _CALM_POWER = 0.7
 
 
@@ -44,7 +45,7 @@ class Progress:
     Attributes:
         step: Gradient steps so far.
         share: Of the allowed cost, 0 to 1.
-        losses: Running means by name: type, place, text, words.
+        losses: Running means by name: type, place, text, words, naming.
     """
 
     step: int
@@ -119,17 +120,16 @@ def _fit(
     labels = examples.labels
     policy = PixelPolicy(len(labels.names), labels.history_size)
     averaged = copy.deepcopy(policy)
-    optimiser = torch.optim.AdamW(
-        policy.parameters(), config.rate, weight_decay=config.decay
-    )
+    optimiser = _optimiser(policy, config)
     rng = np.random.default_rng(config.seed)
     started, step, means = time.process_time(), 0, dict[str, float]()
     while (share := _share(config, step, started)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = config.rate * _pace(step, share)
         losses = _losses(policy, _draw(examples, config, rng))
+        weights = {"words": config.word_loss, "naming": config.naming_loss}
         loss = torch.stack(
-            [v * (config.word_loss if k == "words" else 1) for k, v in losses.items()]
+            [value * weights.get(name, 1.0) for name, value in losses.items()]
         ).sum()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -142,6 +142,17 @@ def _fit(
         for watcher in watchers:
             watcher.on_step(Progress(step, _share(config, step, started), dict(means)))
     return averaged, step, time.process_time() - started
+
+
+def _optimiser(policy: PixelPolicy, config: TrainConfig) -> torch.optim.AdamW:
+    """Return AdamW that lets matrices decay and leaves vectors alone."""
+    matrices = [weight for weight in policy.parameters() if weight.dim() > 1]
+    vectors = [weight for weight in policy.parameters() if weight.dim() <= 1]
+    groups: list[dict[str, Any]] = [
+        {"params": matrices},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, config.rate, weight_decay=config.decay)
 
 
 def _share(config: TrainConfig, step: int, started: float) -> float:
@@ -183,6 +194,7 @@ def _draw(examples: Examples, config: TrainConfig, rng: np.random.Generator) -> 
     cells = examples.cells_n2[chosen]
     cells = np.where(cells >= 0, (cells + shifts) % CELLS, -1)
     words, found = _words(examples, chosen, shifts, config, rng)
+    most = max(1, int((found[:, :, 0] >= 0).sum(1).max()))
     goals = examples.goals_ntl[chosen]
     tokens = max(1, int((goals.sum(2) > 0).sum(1).max()))
     arrays = (
@@ -192,8 +204,8 @@ def _draw(examples: Examples, config: TrainConfig, rng: np.random.Generator) -> 
         examples.labels_n[chosen],
         cells,
         examples.spans_n2[chosen],
-        words,
-        found,
+        words[:, :most],
+        found[:, :most],
     )
     return _Batch(*(torch.from_numpy(array) for array in arrays))
 
@@ -224,7 +236,8 @@ def _losses(policy: PixelPolicy, batch: _Batch) -> dict[str, Tensor]:
     losses = {"type": fn.cross_entropy(scores.types_ba, batch.labels_b)}
     placed = batch.cells_b2[:, 0] >= 0
     if placed.any():
-        losses["place"] = _place_loss(scores.heat_bgg[placed], batch.cells_b2[placed])
+        aim, cells = scores.heat_bgg[placed], batch.cells_b2[placed]
+        losses["place"] = _place_loss(aim, cells, _SOFT_CELLS)
     typed = batch.spans_b2[:, 0] >= 0
     if typed.any():
         first, last = batch.spans_b2[typed].unbind(1)
@@ -232,19 +245,41 @@ def _losses(policy: PixelPolicy, batch: _Batch) -> dict[str, Tensor]:
             scores.first_bt[typed], first
         ) + fn.cross_entropy(scores.last_bt[typed], last)
     known = batch.found_bk2[..., 0] >= 0
-    if scores.found_bkgg is not None and known.any():
-        losses["words"] = _place_loss(scores.found_bkgg[known], batch.found_bk2[known])
+    if scores.sought_bkd is not None and known.any():
+        losses |= _reading_losses(scores.written_bdrr, scores.sought_bkd, batch, known)
     return losses
 
 
-def _place_loss(heat_ngg: Tensor, cells_n2: Tensor) -> Tensor:
-    """Cross entropy against a small Gaussian round the right cell."""
-    line = torch.arange(CELLS)
-    x_ng, y_ng = (
-        torch.exp(-((line - cells_n2[:, axis, None]) ** 2) / (2 * _SOFT_CELLS**2))
+def _reading_losses(
+    written_bdrr: Tensor, sought_bkd: Tensor, batch: _Batch, known_bk: Tensor
+) -> dict[str, Tensor]:
+    """Find words that are known to stand on a screen, and tell them apart.
+
+    `words`: where on its screen does a word stand? `naming`: which of the batch's n
+    words stands where this one does?
+    """
+    regions_n2 = batch.found_bk2[known_bk] // 2
+    found_nrr = compare(written_bdrr, sought_bkd)[known_bk]
+    screen_n = known_bk.nonzero()[:, 0]
+    there_nd = written_bdrr[screen_n, :, regions_n2[:, 1], regions_n2[:, 0]]
+    letters_nl = batch.words_bkl[known_bk]
+    same_nn = (letters_nl[:, None] == letters_nl[None]).all(2).float()
+    log_share_nn = (there_nd @ sought_bkd[known_bk].T / 4).log_softmax(1)
+    naming = -(same_nn / same_nn.sum(1, keepdim=True) * log_share_nn).sum(1).mean()
+    return {
+        "words": _place_loss(found_nrr, regions_n2, _SOFT_REGIONS),
+        "naming": naming,
+    }
+
+
+def _place_loss(heat_nss: Tensor, places_n2: Tensor, soft: float) -> Tensor:
+    """Cross entropy against a small Gaussian round the right place of a map."""
+    line = torch.arange(heat_nss.shape[1])
+    x_ns, y_ns = (
+        torch.exp(-((line - places_n2[:, axis, None]) ** 2) / (2 * soft**2))
         for axis in (0, 1)
     )
-    aim_ngg = y_ng[:, :, None] * x_ng[:, None, :]
-    aim_nx = (aim_ngg / aim_ngg.sum((1, 2), keepdim=True)).flatten(1)
-    log_share_nx = heat_ngg.flatten(1).log_softmax(1)
+    aim_nss = y_ns[:, :, None] * x_ns[:, None, :]
+    aim_nx = (aim_nss / aim_nss.sum((1, 2), keepdim=True)).flatten(1)
+    log_share_nx = heat_nss.flatten(1).log_softmax(1)
     return -(aim_nx * log_share_nx).sum(1).mean()

@@ -25,6 +25,7 @@ from overt.research.learn.examples import (
     word_boxes,
 )
 from overt.research.learn.labels import Labels, action_of, is_placed, label_of
+from overt.research.learn.words import letter_ids
 
 CONFIG = TrainConfig(steps=1)
 
@@ -135,9 +136,13 @@ def test_words_that_stand_once_are_found() -> None:
 
 
 def test_short_names_stand_in_for_words() -> None:
-    nodes = [node("push button", "Submit", 20, 90), node("label", "two words", 9, 99)]
+    wide = ["panel", "Whole", 0, 60, 160, 150, []]
+    long = node("label", "a sentence is not a short name", 9, 99)
+    nodes = [node("link", "Tab #2", 20, 90), wide, long]
     context = {"tree": {"nodes": nodes, "stale": False}}
-    assert len(word_boxes(context, CONFIG).ids_wl) == 1
+    boxes = word_boxes(context, CONFIG)
+    assert boxes.cells_w2.tolist() == [[6, 11], [11, 11]]
+    assert np.array_equal(boxes.ids_wl[1], letter_ids("2"))
 
 
 @pytest.mark.parametrize(
