@@ -151,7 +151,6 @@ def _episodes(
 
 def _begin(control: ControlClient, goal: str, source: str) -> dict[str, Any]:
     """Begin a task; right after a page change a person waits for the green light."""
-
     said = ""
     deadline = time.monotonic() + 15.0
     while time.monotonic() < deadline:

@@ -34,6 +34,7 @@ End = Callable[[Status], object]
 _SECRET_WAIT_S = 0.27
 _OUTCOME_WAIT_S = 3.0
 _TYPO_SHARE = 0.12
+_MOST_LOOKS = 5
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890")
 _KEY_KINDS = (EventKind.KEY_PRESS, EventKind.KEY_RELEASE)
 
@@ -216,8 +217,12 @@ class Worker:
         self._withheld += sum(keys)
 
     def _before(self, action: Action, *, canary: str = "") -> None:
-        """Keep the screen as it is just before an action."""
+        """Keep the screen just before an action, once it has stopped painting."""
         pixels = self._env.screenshot()
+        for _ in range(_MOST_LOOKS):
+            before, pixels = pixels, self._env.screenshot()
+            if (before == pixels).all():
+                break
         self._note(action, time.monotonic_ns(), pixels, canary)
 
     def _note(
