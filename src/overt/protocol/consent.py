@@ -271,7 +271,8 @@ class Refused:
 
     Attributes:
         code: Why, as a word: `no-dpia`, `no-consent`, `withdrawn`, `notice-changed`,
-            `consent-mismatch`, `nothing-agreed`, `no-lease`, `halted`.
+            `programme-changed`, `consent-mismatch`, `nothing-agreed`, `no-lease`,
+            `halted`.
         reason: Why, and what to do about it.
     """
 
@@ -313,6 +314,12 @@ def _decide_consent(programme: Programme, consent: ConsentRecord) -> Refused | N
     if consent.notice_digest != programme.notice.digest:
         return Refused(
             "notice-changed", "The notice has changed. Read it: overt consent show."
+        )
+    if consent.programme_version != programme.version:
+        return Refused(
+            "programme-changed",
+            "The programme has changed since you consented. Read what is new and"
+            " decide afresh: overt consent show.",
         )
     if problems := consent_problems(consent, programme):
         return Refused("consent-mismatch", problems[0])

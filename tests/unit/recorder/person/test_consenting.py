@@ -129,12 +129,26 @@ def test_no_lease_no_recording_and_a_fresh_one_allows(consenting: Any) -> None:
     assert isinstance(_decision(consenting, keeper), Allowed)
 
 
+def _consent_afresh(consenting: Any, programme: Any) -> None:
+    record = make_record(
+        programme,
+        consenting.enrolment,
+        purposes=["train-agents"],
+        data_types=["input"],
+    )
+    device = consenting.identity.device
+    give(consenting.home, device, programme, record, consenting.client)
+
+
 def test_a_lease_runs_out_when_the_server_stays_away(
     consenting: Any, vault: Any
 ) -> None:
     vault.change(lease_s=1)
     keeper = LeaseKeeper(consenting.home, consenting.enrolment, consenting.client)
     with keeper:
+        keeper.refresh()
+        assert _decision(consenting, keeper).code == "programme-changed"
+        _consent_afresh(consenting, keeper.programme)
         keeper.refresh()
         assert isinstance(_decision(consenting, keeper), Allowed)
         vault.away = True
