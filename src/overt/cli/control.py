@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ from overt.protocol.errors import CaptureError, ConsentError
 if TYPE_CHECKING:
     from overt.protocol.canonical import Json
 
+_NOBODY = "No recorder runs here. Start one: overt record"
 _EXITS = exit_codes(ConsentError, CaptureError)
 
 
@@ -47,15 +49,35 @@ def end(status: str, judge: str, display: str, *, as_json: bool) -> None:
 @display_option
 @json_option
 def status(display: str, *, as_json: bool) -> None:
-    """Say what is recorded right now, from what was committed last."""
-    try:
-        answer = recorder(display).call("status")
-    except CaptureError as error:
-        answer = {"phase": "stopped", "reason": str(error), "running": False}
-    else:
-        answer["running"] = True
+    """Say what is recorded right now, from what was committed last.
+
+    Without a display, that of the recorder that runs; it is an answer, not an error,
+    if none does.
+    """
+    from overt.recorder.person.control import recorded_displays
+
+    displays = recorded_displays(own_home())
+    shown = display or (displays[0] if displays else "")
+    nobody: Json = {"phase": "stopped", "reason": _NOBODY}
+    answer = _asked(shown) if shown else nobody
+    answer["running"] = "session" in answer
+    answer["others"] = [one for one in displays if not _is_same(one, shown)]
     answer["waiting"] = _counts()
     emit(answer, _status_text(answer), as_json=as_json)
+
+
+def _asked(display: str) -> Json:
+    """Return what a display's recorder says, or that there is none."""
+    try:
+        return {"display": display, **recorder(display).call("status")}
+    except CaptureError as error:
+        return {"display": display, "phase": "stopped", "reason": str(error)}
+
+
+def _is_same(one: str, other: str) -> bool:
+    from overt.recorder.person.control import display_name
+
+    return bool(other) and display_name(one) == display_name(other)
 
 
 def _counts() -> Json:
@@ -63,10 +85,9 @@ def _counts() -> Json:
     home = own_home()
     if not home.root.exists():
         return {}
-    counts: dict[str, int] = {}
-    for entry in home.spool.entries():
-        counts[entry.state.value] = counts.get(entry.state.value, 0) + 1
-    return counts
+    states = [entry.state.value for entry in home.spool.entries()]
+    states += ["damaged" for _ in home.spool.damaged()]
+    return dict(Counter(states))
 
 
 def _status_text(answer: dict[str, Any]) -> str:
@@ -77,8 +98,13 @@ def _status_text(answer: dict[str, Any]) -> str:
         lines.append(f"Last commit {age:.1f} s ago.")
     if task_text := answer.get("task_text"):
         lines.append(f"Task: {task_text}")
+    if answer["others"]:
+        lines.append(f"Recorded as well: {', '.join(answer['others'])}.")
     kept = ", ".join(f"{count} {name}" for name, count in answer["waiting"].items())
-    return "\n".join([*lines, f"Segments here: {kept or 'none'}."])
+    lines.append(f"Segments here: {kept or 'none'}.")
+    if "recording" in answer["waiting"] and not (answer["running"] or answer["others"]):
+        lines.append("A recording was interrupted; nothing is lost: overt review")
+    return "\n".join(lines)
 
 
 @click.command(epilog=_EXITS)

@@ -35,6 +35,7 @@ def my(
     import webbrowser
 
     from overt.protocol.errors import UsageError
+    from overt.recorder.person.locks import recover_if_idle
     from overt.recorder.person.pagefacts import private_link
     from overt.recorder.person.pages import create_pages
     from overt.recorder.person.run import Participant
@@ -42,6 +43,7 @@ def my(
 
     here = person()
     identity = here.unlock(passphrase_file)
+    recover_if_idle(here.home, identity.own)
     sessions = Sessions()
     with here.client(identity) as client, socket.socket() as listening:
         try:

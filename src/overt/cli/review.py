@@ -43,12 +43,15 @@ def review(
     pictures as well.
     """
     from overt.recorder.person import review as reviewing
+    from overt.recorder.person.locks import recover_if_idle
 
     here = person()
     identity = here.unlock(passphrase_file)
+    recover_if_idle(here.home, identity.own)
     spool = here.home.spool
     seen = reviewing.overview(spool, identity.own)
-    gone = reviewing.discard(here.home, reviewing.segments_of(seen, discard))
+    unwanted = reviewing.segments_of(seen, discard, damaged=True)
+    gone = reviewing.discard(here.home, unwanted)
     names = [one.segment for one in seen.segments] if approve_all else approve
     chosen = [name for name in reviewing.segments_of(seen, names) if name not in gone]
     approved = reviewing.approve(spool, chosen)
@@ -66,6 +69,10 @@ def _review_text(seen: Overview) -> str:
     lines += [
         f"{one.task} {one.status or 'open':9} {len(one.segments)} segments: {one.text}"
         for one in seen.episodes
+    ]
+    lines += [
+        f"{one.segment} damaged: {one.problem} Discard it: overt review --discard ID"
+        for one in seen.unreadable
     ]
     return "\n".join(lines) or "Nothing is recorded here."
 

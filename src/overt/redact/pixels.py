@@ -31,6 +31,8 @@ _FAINT: Final = 8
 _MARGIN_PX: Final = 3
 _PLAIN_PX: Final = 17  # what is plain and narrower may be the inside of a stroke
 _FILL: Final = 128  # of every channel
+# A pixel further away than this does not change what stands here.
+REACH_PX: Final = 1 + _MARGIN_PX + _PLAIN_PX - 1
 
 
 def mask(rgb: Pixels) -> Pixels:

@@ -37,9 +37,10 @@ def missing(
         name: Display to look at; `None` means $DISPLAY.
         environment: Where DISPLAY, WAYLAND_DISPLAY and XDG_SESSION_TYPE are read.
     """
-    if name is None and _is_wayland(environment):
+    own = environment.get("DISPLAY", "")
+    shown = name if name is not None else own
+    if shown == own and _is_wayland(environment):
         return [_WAYLAND]
-    shown = name if name is not None else environment.get("DISPLAY", "")
     if not shown:
         return ["No display is set. Set DISPLAY, or start an X server such as Xvfb."]
     try:
@@ -47,6 +48,8 @@ def missing(
     except CaptureError as fault:
         return [str(fault)]
     try:
+        if display.query_extension("XWAYLAND"):
+            return [_WAYLAND]
         absent = [each for each in _NEEDED if not display.query_extension(each)]
     finally:
         display.close()
@@ -55,7 +58,8 @@ def missing(
 
 def _is_wayland(environment: Mapping[str, str]) -> bool:
     session = environment.get("XDG_SESSION_TYPE", "").lower()
-    return bool(environment.get("WAYLAND_DISPLAY")) and session == "wayland"
+    shows = bool(environment.get("WAYLAND_DISPLAY"))
+    return session == "wayland" or (shows and session != "x11")
 
 
 def _sentence(shown: str, extension: str) -> str:

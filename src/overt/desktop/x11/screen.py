@@ -111,8 +111,21 @@ class Grab:
 class ScreenLane:
     """One X connection that sees drawing, presses and pixels in one order."""
 
-    def __init__(self, name: str | None, clock: ServerClock) -> None:
+    def __init__(
+        self,
+        name: str | None,
+        clock: ServerClock,
+        *,
+        drawing: bool = True,
+        presses: bool = True,
+    ) -> None:
         """Connect to a display (`None`: $DISPLAY) and start to listen.
+
+        Args:
+            name: The display.
+            clock: Its server's time.
+            drawing: Whether to be told of drawing; without it there is no `Damage`.
+            presses: Whether to be told of presses; without it there is no `RawPress`.
 
         Raises:
             CaptureError: The display cannot be opened or recorded.
@@ -122,7 +135,7 @@ class ScreenLane:
         self._wire = Wire(name, needed)
         try:
             self._shm = _SharedImage(self._wire)
-            self._listen()
+            self._listen(drawing=drawing, presses=presses)
         except BaseException:
             self._wire.close()
             raise
@@ -163,7 +176,7 @@ class ScreenLane:
         pixels = self._shm.pixels(inside)
         return Grab(inside, pixels, self._decode(answer.before))
 
-    def _listen(self) -> None:
+    def _listen(self, *, drawing: bool, presses: bool) -> None:
         wire = self._wire
         wire.ask(wire.extension("XFIXES").major, 0, struct.pack("=II", 5, 0))
         damage = wire.extension("DAMAGE")
@@ -176,13 +189,14 @@ class ScreenLane:
         masks = X.StructureNotifyMask | X.SubstructureNotifyMask | X.PropertyChangeMask
         wire.send(2, 0, struct.pack("=III", wire.root, X.CWEventMask, masks))
         raw = (1 << _RAW_KEY_PRESS) | (1 << _RAW_BUTTON_PRESS)
-        wire.send(
-            xinput.major,
-            46,
-            struct.pack("=IHHHHI", wire.root, 1, 0, _ALL_MASTER_DEVICES, 1, raw),
-        )
-        made = struct.pack("=IIBxxx", wire.new_id(), wire.root, _RAW_RECTANGLES)
-        wire.send(damage.major, 1, made)
+        if presses:
+            devices = (1, 0, _ALL_MASTER_DEVICES, 1)
+            wire.send(
+                xinput.major, 46, struct.pack("=IHHHHI", wire.root, *devices, raw)
+            )
+        if drawing:
+            made = struct.pack("=IIBxxx", wire.new_id(), wire.root, _RAW_RECTANGLES)
+            wire.send(damage.major, 1, made)
         answer = wire.ask(43, 0)  # GetInputFocus: all of the above is done
         for packet in answer.before:
             if packet[0] == 0:

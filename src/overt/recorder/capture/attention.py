@@ -15,6 +15,8 @@ from overt.protocol.records import ContextRecord, EventArray, EventKind, Level
 from overt.recorder.capture.context import Answer, Url
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from overt.desktop.types import Window
     from overt.recorder.capture.allowance import AllowList, View
     from overt.recorder.capture.context import Told
@@ -57,8 +59,21 @@ class ContextSource(Protocol):
 class Attention:
     """Follows the active window with questions."""
 
-    def __init__(self, source: ContextSource, allow: AllowList) -> None:
+    def __init__(
+        self, source: ContextSource, allow: AllowList, data_types: Collection[str]
+    ) -> None:
+        """Begin without a window.
+
+        Args:
+            source: Asks applications.
+            allow: What may be recorded.
+            data_types: What the participant agreed to: without `context` nothing is
+                asked of an application but its focus and URL, without `screen` not
+                what it shows.
+        """
         self._source, self._allow = source, allow
+        self._has_elements = {"context", "input"} <= set(data_types)
+        self._has_trees = {"context", "screen"} <= set(data_types)
         self._active: Window | None = None
         self._level = Level.OFF
         self._url: str | None = None
@@ -96,8 +111,8 @@ class Attention:
         for event in events[events["kind"] == EventKind.BUTTON_PRESS]:
             x_px, y_px = int(event["x_px"]), int(event["y_px"])
             window = view.stack.at(x_px, y_px)
-            clear = view.level_at(x_px, y_px) is Level.CLEAR
-            if clear and window is not None and window.pid:
+            asks = self._has_elements and view.level_at(x_px, y_px) is Level.CLEAR
+            if asks and window is not None and window.pid:
                 self._source.ask_element(int(event["t_ns"]), window.pid, x_px, y_px)
 
     def ask(self, stream: Stream, now_ns: int) -> None:
@@ -112,7 +127,8 @@ class Attention:
             self._ask_url(now_ns)
         settled = now_ns - max(self._painted_ns, 0) >= _QUIET_NS
         rested = now_ns - self._asked_tree_ns >= _TREE_NS
-        if pid and self._tree_due and settled and rested and self._level is Level.CLEAR:
+        due = self._has_trees and self._tree_due and self._level is Level.CLEAR
+        if pid and due and settled and rested:
             self._tree_due, self._asked_tree_ns = False, now_ns
             self._source.ask_tree(now_ns, pid)
 

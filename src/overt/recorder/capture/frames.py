@@ -92,7 +92,12 @@ class Filmer:
     """Pictures of one screen, as far as its views allow."""
 
     def __init__(
-        self, lane: Lane, look: Callable[[], View], opens: Callable[[RawPress], bool]
+        self,
+        lane: Lane,
+        look: Callable[[], View],
+        opens: Callable[[RawPress], bool],
+        *,
+        films: bool = True,
     ) -> None:
         """Begin with a look at the windows.
 
@@ -100,8 +105,10 @@ class Filmer:
             lane: What grabs the screen.
             look: Looks at the windows now and judges them.
             opens: Whether a press gets a picture of its own.
+            films: Whether to take pictures at all; without it only views are kept.
         """
         self._lane, self._look, self._opens = lane, look, opens
+        self._films = films
         self._held: deque[Held | DirtyRecord] = deque()
         self._dirt: list[Rect] = []
         self._is_dirty = self._is_stale = self._is_due = False
@@ -118,8 +125,9 @@ class Filmer:
         """Drop what is held and fetch everything that may be seen anew."""
         self._held.clear()
         self._painted_ns = self._last_ns = self._view.t_ns
-        self._dirt = [area.rect for area in self._view.areas]
-        self._is_due = True
+        if self._films:
+            self._dirt = [area.rect for area in self._view.areas]
+            self._is_due = True
 
     def handle(self, events: Iterable[ScreenEvent]) -> None:
         """Take events of the lane, in order; a press is grabbed at once."""
@@ -130,7 +138,7 @@ class Filmer:
                 case Damage():
                     self._damaged(event)
                 case RawPress():
-                    if self._opens(event):
+                    if self._films and self._opens(event):
                         self._press(event, queue)
                 case StackChanged():
                     self._is_stale = True
@@ -143,7 +151,7 @@ class Filmer:
         before = self._view
         self._view = self._look()
         self._is_stale = False
-        if self._view.areas == before.areas:
+        if self._view.areas == before.areas or not self._films:
             return
         old = [area.rect for area in before.areas]
         grown = without([area.rect for area in self._view.areas], old)
@@ -182,7 +190,7 @@ class Filmer:
     def _damaged(self, damage: Damage) -> None:
         seen = [area.rect.intersection(damage.rect) for area in self._view.areas]
         seen = [rect for rect in seen if not rect.is_empty()]
-        if seen:
+        if seen and self._films:
             self._add_dirt(seen)
             self._painted_ns = damage.t_ns
             self._note_dirty(damage.t_ns)

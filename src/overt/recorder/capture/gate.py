@@ -39,8 +39,13 @@ if TYPE_CHECKING:
 
 SETTLE_NS = 500_000_000
 _REMEMBER_NS = 5_000_000_000
+_TEXTS = ("element", "tree")  # kinds of context that hold texts of a window
 _CLEAR = list(Level).index(Level.CLEAR)
 _COMMAND_MASK = 0x04 | 0x08 | 0x40  # Control, Alt, Super: no text is typed
+_SHAPE_MASK = 0x01 | 0x02 | 0x80  # Shift, Lock, Mod5 (AltGr)
+# Shift, Caps Lock, Shift Lock, Mode switch, Compose
+_SHAPE_KEYS = frozenset({0xFFE1, 0xFFE2, 0xFFE5, 0xFFE6, 0xFF7E, 0xFF20})
+PLACEHOLDER = 0x0100FFFD  # U+FFFD: a character was typed that is not recorded
 
 
 class Gate:
@@ -70,6 +75,19 @@ class Gate:
     def keeps_keyboard(self, t_ns: int) -> bool:
         """Whether something that the keyboard did may be recorded."""
         return self._history.keyboard_level(t_ns, t_ns + SETTLE_NS) is not Level.OFF
+
+    def keeps(self, record: ContextRecord | MarkRecord) -> bool:
+        """Whether context or a mark may be recorded; texts of a window only if clear.
+
+        What a person states is recorded anyway.
+        """
+        if isinstance(record, MarkRecord):
+            return True
+        level = self._history.keyboard_level(record.t_ns, record.t_ns + SETTLE_NS)
+        has_text = record.kind in _TEXTS or any(
+            record.body.get(name) for name in ("title", "url")
+        )
+        return level is Level.CLEAR if has_text else level is not Level.OFF
 
     def pictures(
         self, held: Sequence[Held | DirtyRecord], pressed_ns: set[int], until_ns: int
@@ -183,12 +201,30 @@ def merge(events: EventArray, records: Sequence[tuple[int, Record]]) -> list[Rec
 
 
 def _without_text(events: EventArray, levels: Levels) -> EventArray:
-    """Below level `clear` a typed character keeps its time alone."""
+    """Below level `clear` a typed character leaves its time and a placeholder alone.
+
+    Keys that only shape text (Shift, AltGr, accents, locks) leave their time alone.
+    """
     for place in np.flatnonzero(_is_key(events) & (levels < _CLEAR)):
-        command = int(events["state"][place]) & _COMMAND_MASK
-        if not command and text(int(events["detail"][place])):
+        keysym = int(events["detail"][place])
+        if int(events["state"][place]) & _COMMAND_MASK:
+            continue
+        if text(keysym):
+            events["detail"][place] = PLACEHOLDER
+        elif _shapes_text(keysym):
             events["detail"][place] = 0
+        else:
+            continue
+        events["state"][place] &= ~_SHAPE_MASK & 0xFFFF
     return events
+
+
+def _shapes_text(keysym: int) -> bool:
+    return (
+        keysym in _SHAPE_KEYS
+        or 0xFE01 <= keysym <= 0xFE13  # ISO levels and locks
+        or 0xFE50 <= keysym <= 0xFE93  # dead keys
+    )
 
 
 def no_events() -> EventArray:

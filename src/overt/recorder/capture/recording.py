@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from overt.desktop.x11.clock import calibrate
-from overt.desktop.x11.recordlane import RecordLane
 from overt.desktop.x11.screen import Damage, RawPress, ScreenLane
 from overt.desktop.x11.windows import WindowWatcher
 from overt.recorder.capture.allowance import History, look
 from overt.recorder.capture.attention import Attention
 from overt.recorder.capture.courier import Courier
-from overt.recorder.capture.frames import Bursts, Filmer
+from overt.recorder.capture.frames import Filmer
 from overt.recorder.capture.gate import SETTLE_NS, Gate
-from overt.recorder.capture.keys import InputDecoder, Keyboard, acts
+from overt.recorder.capture.hands import Hands, NoHands, OpenHands
 from overt.recorder.capture.quarantine import GIVE_UP_NS
 from overt.recorder.capture.screenlog import ScreenLog
 from overt.recorder.capture.stream import Stream
@@ -56,7 +55,7 @@ class Recording:
         sink: SegmentSink,
         mask: Callable[[Pixels], Pixels],
     ) -> None:
-        """Open the lanes and look at the screen.
+        """Open the lanes that the sink's data types need, and look at the screen.
 
         Raises:
             CaptureError: The display cannot be recorded.
@@ -65,30 +64,39 @@ class Recording:
         self._end_ns = _FOREVER_NS
         self._drained_ns = self._written_ns = self._committed_ns = 0
         self._rotated_at = 0
+        self._has_screen = "screen" in sink.data_types
         with contextlib.ExitStack() as opened:
             clock = calibrate(display)
-            self._keyboard = opened.enter_context(contextlib.closing(Keyboard(display)))
+            has_input = "input" in sink.data_types
+            self._hands: Hands = OpenHands(display, clock) if has_input else NoHands()
+            opened.enter_context(contextlib.closing(self._hands))
             self._watcher = opened.enter_context(
                 contextlib.closing(WindowWatcher(display))
             )
-            self._lane = opened.enter_context(
-                contextlib.closing(ScreenLane(display, clock))
+            lane = ScreenLane(
+                display, clock, drawing=self._has_screen, presses=has_input
             )
-            self._input = opened.enter_context(contextlib.closing(RecordLane(display)))
-            self._decoder = InputDecoder(clock, self._keyboard)
-            self._attention = Attention(source, allow)
+            self._lane = opened.enter_context(contextlib.closing(lane))
+            self._attention = Attention(source, allow, sink.data_types)
             self._begin(mask)
             self._opened = opened.pop_all()
         self._courier = Courier()
+        if not self._has_screen:
+            self._courier.post(self._begin_blind(self._filmer.view.t_ns))
 
     def _begin(self, mask: Callable[[Pixels], Pixels]) -> None:
         history = History()
         self._log = ScreenLog(mask)
-        bursts = Bursts(lambda code: acts(self._keyboard.plain(code)))
         self._seen: list[View] = []
-        self._filmer = Filmer(self._lane, self._look, bursts.opens)
+        self._filmer = Filmer(
+            self._lane, self._look, self._hands.opens, films=self._has_screen
+        )
         self._stream = Stream(history, self._filmer, Gate(history, self._log))
         self._pass_views()
+
+    def _begin_blind(self, t_ns: int) -> Callable[[], None]:
+        """Return the job that begins a segment without a screen."""
+        return partial(self._sink.begin, t_ns, self._lane.root_rect)
 
     def filenos(self) -> list[int]:
         """Descriptors that are readable when `step` has something to do."""
@@ -175,7 +183,7 @@ class Recording:
         has_press = False
         for event in events:
             if isinstance(event, RawPress):
-                self._decoder.note(event)
+                self._hands.note(event)
                 has_press = True
             elif isinstance(event, Damage):
                 self._attention.painted(event.t_ns)
@@ -192,15 +200,12 @@ class Recording:
     def _drain(self) -> None:
         """Read all input up to now; presses are known from the screen lane first."""
         began_ns = time.monotonic_ns()
-        batch = self._input.drain()
+        self._hands.fetch()
         self._film(self._lane.read())
-        self._keyboard.follow()
-        if not self._has_ended:
-            events = self._decoder.decode(batch)
-            self._attention.clicked(events, self._filmer.view)
-            self._stream.add_input(events, began_ns - _FLOOR_NS)
-        else:
-            self._stream.add_input(self._decoder.decode(batch[:0]), self._end_ns)
+        events = self._hands.decode(drop=self._has_ended)
+        self._attention.clicked(events, self._filmer.view)
+        complete_ns = self._end_ns if self._has_ended else began_ns - _FLOOR_NS
+        self._stream.add_input(events, complete_ns)
         self._drained_ns = began_ns
 
     def _write(self, now_ns: int) -> None:
@@ -212,15 +217,21 @@ class Recording:
         records = stream.release(now_ns, self._end_ns)
         post(partial(sink.write, records))
         if sink.is_long(stream.released_ns) and not self._is_rotating():
-            keyframe = self._log.begin_segment(
-                stream.released_ns, exact=stream.is_exact
-            )
             self._rotated_at = sink.progress.segments
-            post(partial(sink.rotate, keyframe))
+            for job in self._rotation():
+                post(job)
         self._written_ns = now_ns
         if now_ns - self._committed_ns >= COMMIT_NS:
             post(sink.commit)
             self._committed_ns = now_ns
+
+    def _rotation(self) -> list[Callable[[], None]]:
+        """Return the jobs that end the segment and begin the next one."""
+        t_ns = self._stream.released_ns
+        if not self._has_screen:
+            return [self._sink.close, self._begin_blind(t_ns)]
+        keyframe = self._log.begin_segment(t_ns, exact=self._stream.is_exact)
+        return [partial(self._sink.rotate, keyframe)]
 
     def _is_rotating(self) -> bool:
         return self._sink.progress.segments == self._rotated_at

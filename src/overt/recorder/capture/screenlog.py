@@ -67,6 +67,18 @@ class Picture:
     patches: tuple[Patch, ...] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class LocalMask:
+    """A mask for which a pixel further away than `reach_px` changes nothing."""
+
+    mask: Callable[[Pixels], Pixels]
+    reach_px: int
+
+    def __call__(self, pixels: Pixels) -> Pixels:
+        """Return the pixels masked."""
+        return self.mask(pixels)
+
+
 class ScreenLog:
     """The screen as recorded so far, and the tiles that the segment has."""
 
@@ -74,7 +86,9 @@ class ScreenLog:
         """Begin with nothing.
 
         Args:
-            mask: Masks all text of an image; used at levels below `clear`.
+            mask: Masks all text of an image; used at levels below `clear`. A
+                `LocalMask` is given the surroundings of what changed, any other the
+                whole area.
         """
         self._mask = mask
         self._screen = Rect(0, 0, 0, 0)
@@ -109,8 +123,8 @@ class ScreenLog:
             self._areas = picture.areas
             self._forget_outside()
             touched = everywhere
-        self._show(touched)
-        places = self._tiles_of(everywhere if self._keyframe_due else touched)
+        shown = self._show(touched)
+        places = self._tiles_of(everywhere if self._keyframe_due else shown)
         changed, tiles = self._changes(places)
         return self._records(picture, changed, tiles)
 
@@ -133,28 +147,48 @@ class ScreenLog:
             _window(kept, area.rect)[:] = _window(self._raw, area.rect)
         self._raw = kept
 
-    def _show(self, touched: Iterable[Rect]) -> None:
-        """Bring `shown` up to date within the touched rectangles."""
-        touched = list(touched)
-        for rect in touched:
+    def _show(self, touched: Sequence[Rect]) -> list[Rect]:
+        """Bring `shown` up to date; return where it may have changed.
+
+        Args:
+            touched: Where `raw` or the areas changed.
+        """
+        changed = list(touched)
+        for rect in changed:
             _window(self._shown, rect)[:] = 0
         for area in self._areas:
             parts = [area.rect.intersection(rect) for rect in touched]
             parts = [part for part in parts if not part.is_empty()]
-            if not parts:
-                continue
             if area.level is Level.CLEAR:
                 for part in parts:
                     _window(self._shown, part)[:] = _window(self._raw, part)
-            else:  # text is found in its surroundings, so the whole area is masked
-                raw = np.ascontiguousarray(_window(self._raw, area.rect))
-                _window(self._shown, area.rect)[:] = self._mask(raw)
+            elif parts:
+                changed += self._show_masked(area.rect, parts)
+        return changed
+
+    def _show_masked(self, area: Rect, parts: list[Rect]) -> list[Rect]:
+        """Mask what the changed parts of an area reach; return where that is.
+
+        Text is found by its surroundings: what changed can uncover or cover pixels
+        up to the mask's reach, and these depend on pixels within its reach again.
+        """
+        if not isinstance(self._mask, LocalMask):
+            parts, reach_px = [area], 0
+        else:
+            reach_px = self._mask.reach_px
+        for part in parts:
+            source = _grown(part, 2 * reach_px).intersection(area)
+            place = _grown(part, reach_px).intersection(area)
+            masked = self._mask(np.ascontiguousarray(_window(self._raw, source)))
+            inside = Rect(
+                place.x - source.x, place.y - source.y, place.width, place.height
+            )
+            _window(self._shown, place)[:] = _window(masked, inside)
+        return [_grown(part, reach_px).intersection(area) for part in parts]
 
     def _tiles_of(self, rects: Iterable[Rect]) -> list[int]:
         places: set[int] = set()
-        masked = [area.rect for area in self._areas if area.level is not Level.CLEAR]
-        rects = list(rects)
-        for rect in rects + [m for m in masked if any(m.intersects(r) for r in rects)]:
+        for rect in rects:
             inside = rect.intersection(self._screen)
             if inside.is_empty():
                 continue
@@ -207,3 +241,9 @@ class ScreenLog:
 
 def _window(image: Pixels, rect: Rect) -> Pixels:
     return image[rect.y : rect.bottom, rect.x : rect.right]
+
+
+def _grown(rect: Rect, by_px: int) -> Rect:
+    return Rect(
+        rect.x - by_px, rect.y - by_px, rect.width + 2 * by_px, rect.height + 2 * by_px
+    )

@@ -1,8 +1,9 @@
 """Records into segments of the spool: begun, rotated, committed, closed.
 
 Stage: the end of capture. Input: records in order. Output: segments in the spool, each
-beginning with a key frame. What is said to be recorded is what `commit` made durable.
-It decides nothing about content.
+beginning with a key frame where the screen is recorded. What is said to be recorded is
+what `commit` made durable. It decides nothing about content, but lets nothing through
+of a data type that the participant did not agree to.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from typing import TYPE_CHECKING
 
 from overt.protocol.errors import CaptureError
 from overt.protocol.ids import new_id
+from overt.protocol.programme import DATA_TYPES
 from overt.protocol.records import (
+    ContextRecord,
     DirtyRecord,
     FrameRecord,
     InputRecord,
+    MarkRecord,
     Record,
     TileRecord,
 )
@@ -25,6 +29,7 @@ from overt.protocol.segment import SegmentHeader, encode_record
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from overt.desktop.types import Rect
     from overt.protocol.sealing import SealingPublicKey
     from overt.recorder.spool import Spool, SpoolWriter
 
@@ -43,6 +48,7 @@ class Subject:
         programme: Programme id.
         consent: Id of the consent record in force.
         level: Highest level that the allow-list has.
+        data_types: What the participant agreed to.
     """
 
     session: str
@@ -51,6 +57,7 @@ class Subject:
     programme: str
     consent: str
     level: str
+    data_types: tuple[str, ...] = DATA_TYPES
 
 
 @dataclass(slots=True)
@@ -82,21 +89,42 @@ class SegmentSink:
         self._segment, self._began_ns, self._size_bytes = "", 0, 0
         self.progress = Progress()
 
+    @property
+    def data_types(self) -> frozenset[str]:
+        """What the participant agreed to."""
+        return frozenset(self._subject.data_types)
+
+    def begin(self, t_ns: int, screen: Rect) -> None:
+        """Begin a segment now, as where no frame will begin one.
+
+        Args:
+            t_ns: The instant, CLOCK_MONOTONIC.
+            screen: The root window.
+
+        Raises:
+            CaptureError: The spool is not writable.
+        """
+        self._begin(t_ns, screen.width, screen.height)
+        self._take_waiting()
+
     def write(self, records: Iterable[Record]) -> None:
         """Take records in order; the first frame of a recording begins a segment.
 
-        Input from before that frame is left out: there is no screen to it.
+        Input from before that frame is left out: there is no screen to it. So is what
+        is of a data type that was not agreed to.
 
         Raises:
             CaptureError: The spool is not writable.
         """
         for record in records:
+            if not _needs(record) <= self.data_types:
+                continue
             if self._writer is None and not isinstance(record, FrameRecord):
                 if not isinstance(record, InputRecord | DirtyRecord):
                     self._waiting.append(record)
                 continue
             if isinstance(record, FrameRecord) and self._writer is None:
-                self._begin(record)
+                self._begin(record.t_ns, record.width_px, record.height_px)
             self._append(record)
 
     def is_long(self, t_ns: int) -> bool:
@@ -152,7 +180,7 @@ class SegmentSink:
             self._spool.set_state(self._segment, SpoolState.WAITING)
         self.progress.last_commit_ns = time.monotonic_ns()
 
-    def _begin(self, frame: FrameRecord) -> None:
+    def _begin(self, began_ns: int, width_px: int, height_px: int) -> None:
         self._segment = new_id("seg")
         utc_ns, t_ns = time.time_ns(), time.monotonic_ns()
         subject = self._subject
@@ -165,13 +193,13 @@ class SegmentSink:
             programme=subject.programme,
             consent=subject.consent,
             level=subject.level,
-            width_px=frame.width_px,
-            height_px=frame.height_px,
-            started_utc_ns=utc_ns - (t_ns - frame.t_ns),
-            started_t_ns=frame.t_ns,
+            width_px=width_px,
+            height_px=height_px,
+            started_utc_ns=utc_ns - (t_ns - began_ns),
+            started_t_ns=began_ns,
         )
         self._writer = self._spool.begin(header, self._own)
-        self._began_ns, self._size_bytes = frame.t_ns, 0
+        self._began_ns, self._size_bytes = began_ns, 0
         self.progress.segments += 1
         tiles = [each for each in self._waiting if isinstance(each, TileRecord)]
         others: list[Record] = [
@@ -193,6 +221,25 @@ class SegmentSink:
             progress.events += len(record.events)
         elif isinstance(record, FrameRecord):
             progress.frames += 1
-            waiting, self._waiting = self._waiting, []
-            for each in waiting:
-                self._append(each)
+            self._take_waiting()
+
+    def _take_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            self._append(each)
+
+
+def _needs(record: Record) -> frozenset[str]:
+    """Return the data types that a record tells of."""
+    match record:
+        case InputRecord() | MarkRecord(kind="secret"):
+            return frozenset({"input"})
+        case TileRecord() | FrameRecord() | DirtyRecord():
+            return frozenset({"screen"})
+        case ContextRecord(kind="tree"):
+            return frozenset({"context", "screen"})
+        case ContextRecord(kind="element"):
+            return frozenset({"context", "input"})
+        case ContextRecord():
+            return frozenset({"context"})
+    return frozenset()

@@ -112,11 +112,7 @@ class Stream:
     def _take_dated(self, until_ns: int) -> list[ContextRecord | MarkRecord]:
         ready = [record for record in self._dated if record.t_ns <= until_ns]
         self._dated = [record for record in self._dated if record.t_ns > until_ns]
-        return [
-            record
-            for record in ready
-            if isinstance(record, MarkRecord) or self._gate.keeps_keyboard(record.t_ns)
-        ]
+        return [record for record in ready if self._gate.keeps(record)]
 
 
 def _window_body(view: View) -> dict[str, Any]:

@@ -48,6 +48,13 @@ def display_name(display: str) -> str:
     return f"display-{form.group(1)}"
 
 
+def recorded_displays(home: Home) -> list[str]:
+    """Return the displays whose recorder answers, in order."""
+    names = sorted(path.stem for path in home.run.glob("display-*.sock"))
+    displays = [f":{name.removeprefix('display-')}" for name in names]
+    return [one for one in displays if ControlClient(home, one).answers()]
+
+
 @contextlib.contextmanager
 def _short(folder: Path, name: str) -> Iterator[str]:
     """Yield a path of any folder that fits into a socket address (108 bytes)."""
@@ -200,6 +207,14 @@ class ControlClient:
         kind = getattr(errors, str(answer.get("code")), CaptureError)
         remedy = str(answer.get("remedy", ""))
         raise kind(str(answer.get("error", "The recorder refuses.")), remedy=remedy)
+
+    def answers(self) -> bool:
+        """Whether a recorder runs on this display."""
+        try:
+            self.call("status")
+        except CaptureError:
+            return False
+        return True
 
     def _exchange(self, line: bytes) -> bytes:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from overt.protocol.errors import DataError
+from overt.protocol.errors import DataError, SealError
 from overt.recorder.person.playback import open_own
 from overt.recorder.spool import SpoolState
 
@@ -41,23 +41,33 @@ def forget_since(home: Home, since_utc_ns: int) -> list[str]:
 def recover(home: Home, own: SealingKey) -> list[str]:
     """Make what a killed recorder left ready for review; call it with no other alive.
 
-    A file that holds no whole commit is removed: nothing was recorded in it.
+    A file that holds no whole commit is removed: nothing was recorded in it. One that
+    does not open any more waits as well, so that its owner sees and discards it.
 
     Returns:
         The ids of the segments that now wait.
     """
-    spool = home.spool
-    recovered = []
-    for path in sorted(spool.folder.glob("seg_*.ovsp")):
-        segment = path.stem
+    spool, recovered = home.spool, []
+    for half in spool.folder.glob("*.part"):
+        if not half.with_suffix("").exists():
+            half.unlink(missing_ok=True)
+    clear_states(home)
+    for segment in spool.unfinished():
         try:
-            if spool.entry(segment).state is not SpoolState.RECORDING:
-                continue
             open_own(spool, segment, own)
         except DataError:
-            path.unlink()
-            path.with_name(f"{segment}.state.json").unlink(missing_ok=True)
+            home.forget(segment)
             continue
+        except SealError:
+            pass
         spool.set_state(segment, SpoolState.WAITING)
         recovered.append(segment)
     return recovered
+
+
+def clear_states(home: Home) -> None:
+    """Remove state files whose segment is gone."""
+    for path in home.spool.folder.glob("seg_*.state.json"):
+        segment = path.name.removesuffix(".state.json")
+        if not path.with_name(f"{segment}.ovsp").exists():
+            path.unlink(missing_ok=True)

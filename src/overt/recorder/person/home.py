@@ -95,7 +95,8 @@ class Home:
     def forget(self, segment: str) -> None:
         """Destroy a segment, and what was sealed of it for the vault."""
         self.spool.forget(segment)
-        (self.outbox / f"{segment}.ovsl").unlink(missing_ok=True)
+        for name in (f"{segment}.ovsl", f"{segment}.ovsl.part"):
+            (self.outbox / name).unlink(missing_ok=True)
 
     def prepare(self) -> None:
         """Create the folder and its parts, for their owner alone.

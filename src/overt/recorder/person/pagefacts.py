@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from overt.protocol.errors import CaptureError, DataError, OvertError
+from overt.protocol.errors import DataError, OvertError
 from overt.recorder.person.consenting import standing
-from overt.recorder.person.control import ControlClient
+from overt.recorder.person.control import ControlClient, recorded_displays
 from overt.recorder.person.playback import Screen, open_own, screens
 from overt.recorder.person.receipts import verified_receipts
 from overt.recorder.person.review import Overview, SegmentFacts, overview
@@ -115,15 +115,11 @@ class LocalFacts:
 
     def recorders(self) -> list[Json]:
         """Return the state of every recorder of this home, by display."""
-        found = []
-        for path in sorted(self.who.home.run.glob("display-*.sock")):
-            display = f":{path.stem.removeprefix('display-')}"
-            try:
-                state = self.call(display, "status")
-            except CaptureError:
-                continue
-            found.append({"display": display, **state})
-        return found
+        home = self.who.home
+        return [
+            {"display": display, **self.call(display, "status")}
+            for display in recorded_displays(home)
+        ]
 
     def call(self, display: str, command: str, **arguments: object) -> Json:
         """Call the recorder of a display."""

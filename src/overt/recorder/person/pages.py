@@ -28,7 +28,7 @@ from overt.web.security import (
     check_same_origin,
     csrf_token,
 )
-from overt.web.sessions import COOKIE, Sessions, set_session_cookie
+from overt.web.sessions import Sessions, cookie_name, set_session_cookie
 
 router = APIRouter()
 _PLACES = (Place("Review", "/"), Place("My recordings", "/recordings"))
@@ -65,9 +65,13 @@ def _now(request: Request) -> int:
     return int(request.app.state.clock())
 
 
+def _cookie(request: Request) -> str:
+    return cookie_name(request, "person")
+
+
 def _token(request: Request) -> str:
     """Return the session's secret; refuse who has none."""
-    token = request.cookies.get(COOKIE, "")
+    token = request.cookies.get(_cookie(request), "")
     if request.app.state.sessions.find(token, _now(request)) is None:
         raise NotInError("You are not in.", remedy=_HOW)
     return token
@@ -126,7 +130,7 @@ def _show(
     layout = _layout(request, token, current)
     response = pages.html(template, layout, **facts)
     if renewed := request.app.state.sessions.renew(token, _now(request)):
-        set_session_cookie(response, renewed)
+        set_session_cookie(response, renewed, name=_cookie(request))
     return response
 
 
@@ -149,7 +153,7 @@ def enter(request: Request, code: Annotated[str, Form()]) -> Response:
     if token is None:
         raise NotInError("The code does not hold.", remedy=_HOW)
     response = _back("/")
-    set_session_cookie(response, token)
+    set_session_cookie(response, token, name=_cookie(request))
     return response
 
 
@@ -165,6 +169,7 @@ def show_review(request: Request, token: Inside) -> HTMLResponse:
         "/",
         sessions=facts.sessions(seen),
         episodes=seen.episodes,
+        unreadable=seen.unreadable,
         strip=range(STRIP),
         approved=sum(one.state == "approved" for one in seen.segments),
     )
@@ -186,8 +191,9 @@ def decide_review(
 ) -> Response:
     """Approve or discard what was ticked: segments, sessions or tasks."""
     facts = _facts(request)
-    chosen = review.segments_of(facts.seen(), name or [])
-    if do == "discard":
+    discards = do == "discard"
+    chosen = review.segments_of(facts.seen(), name or [], damaged=discards)
+    if discards:
         review.discard(facts.who.home, chosen)
         facts.forget_pictures()
     elif do == "approve":

@@ -20,14 +20,19 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     from overt.desktop.types import Stack, Window
+    from overt.protocol.consent import Allowed, ConsentRecord
     from overt.recorder.person.home import Home
 
 _ASK_S = 0.5
-_NEEDED = ("input", "screen")  # a recording without one of them has no form yet
 
 
 class Permission:
-    """The decision to record, no older than half a second."""
+    """The decision to record under one consent record, no older than half a second.
+
+    Attributes:
+        data_types: What the participant agreed to; empty before recording is allowed.
+        consent: Id of the consent record under which that is so.
+    """
 
     def __init__(
         self, home: Home, device: Ed25519PublicKey, keeper: LeaseKeeper
@@ -35,6 +40,7 @@ class Permission:
         self._home, self._device, self._keeper = home, device, keeper
         self._asked_s, self._refusal = 0.0, "Not asked yet."
         self.data_types: tuple[str, ...] = ()
+        self.consent = ""
 
     def refusal(self) -> str:
         """Return why recording is not allowed; empty if it is."""
@@ -56,12 +62,17 @@ class Permission:
             boottime_ns=boottime_ns(),
         )
         if isinstance(decision, Refused):
-            return decision.reason
-        self.data_types = decision.data_types
-        if lacking := [name for name in _NEEDED if name not in decision.data_types]:
-            return (
-                f"You did not agree to {lacking[0]}, without which nothing is recorded."
-            )
+            fault = self._keeper.fault if decision.code == "no-lease" else ""
+            return f"{decision.reason} {fault}".rstrip()
+        return self._hold(now.consent, decision)
+
+    def _hold(self, consent: ConsentRecord | None, decision: Allowed) -> str:
+        """Take the first consent record; a later one is for another recording."""
+        record = consent.record if consent else ""
+        if not self.consent:
+            self.consent, self.data_types = record, decision.data_types
+        if record != self.consent:
+            return "You have consented anew. Start recording again: overt record."
         return ""
 
 

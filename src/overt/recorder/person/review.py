@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from overt.protocol.errors import DataError, UsageError
+from overt.protocol.errors import DataError, SealError, UsageError
 from overt.recorder.person.playback import (
     count_events,
     count_frames,
@@ -82,16 +82,26 @@ class EpisodeFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A segment that does not open: it can be discarded, not sent."""
+
+    segment: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """All that is on this machine.
 
     Attributes:
         segments: Oldest first.
         episodes: In order of their beginnings.
+        unreadable: Files that are damaged.
     """
 
     segments: tuple[SegmentFacts, ...]
     episodes: tuple[EpisodeFacts, ...]
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 def overview(
@@ -103,11 +113,8 @@ def overview(
         spool: The spool.
         own: The participant's key.
         states: Which segments; None for all.
-
-    Raises:
-        SealError: The key is not the owner's.
-        DataError: A segment is malformed.
     """
+    damaged = dict(spool.damaged())
     segments: list[SegmentFacts] = []
     found: dict[str, EpisodeFacts] = {}
     running: dict[str, str] = {}  # open task by session
@@ -116,11 +123,16 @@ def overview(
             continue
         if entry.state is SpoolState.RECORDING:
             continue
-        opened = open_own(spool, entry.segment, own)
+        try:
+            opened = open_own(spool, entry.segment, own)
+        except (DataError, SealError) as error:
+            damaged[entry.segment] = str(error)
+            continue
         segments.append(_segment_facts(entry, opened))
         _note_episodes(entry, marks(opened), found, running)
     segments.sort(key=lambda one: (one.started_utc_ns, one.sequence))
-    return Overview(tuple(segments), tuple(found.values()))
+    unreadable = tuple(Unreadable(*item) for item in sorted(damaged.items()))
+    return Overview(tuple(segments), tuple(found.values()), unreadable)
 
 
 def _segment_facts(entry: SpoolEntry, opened: Segment) -> SegmentFacts:
@@ -194,21 +206,30 @@ def discard(home: Home, segments: Iterable[str]) -> list[str]:
         DataError: There is no such segment; nothing is destroyed then.
         UsageError: One is still being recorded.
     """
-    spool = home.spool
-    entries = [spool.entry(segment) for segment in segments]
-    for entry in entries:
-        if entry.state is SpoolState.RECORDING:
+    spool, chosen = home.spool, list(segments)
+    damaged = spool.damaged()
+    for segment in chosen:
+        if segment in damaged:
+            continue
+        if spool.entry(segment).state is SpoolState.RECORDING:
             raise UsageError(
-                f"Segment {entry.segment} is still being recorded.",
+                f"Segment {segment} is still being recorded.",
                 remedy="Stop recording, or forget the last minutes: overt forget.",
             )
-    for entry in entries:
-        home.forget(entry.segment)
-    return [entry.segment for entry in entries]
+    for segment in chosen:
+        home.forget(segment)
+    return chosen
 
 
-def segments_of(seen: Overview, names: Iterable[str]) -> list[str]:
+def segments_of(
+    seen: Overview, names: Iterable[str], *, damaged: bool = False
+) -> list[str]:
     """Return the segments that names mean: ids of segments, sessions or tasks.
+
+    Args:
+        seen: What is here.
+        names: The ids.
+        damaged: Whether segments that do not open count as well.
 
     Raises:
         DataError: A name means nothing here.
@@ -221,6 +242,8 @@ def segments_of(seen: Overview, names: Iterable[str]) -> list[str]:
         hits += [
             seg for one in seen.episodes if one.task == name for seg in one.segments
         ]
+        if damaged:
+            hits += [one.segment for one in seen.unreadable if one.segment == name]
         if not hits:
             raise DataError(f"There is no segment, session or task {name!r:.60} here.")
         chosen.update(dict.fromkeys(hits))

@@ -8,7 +8,6 @@ indicator is gone. It has no hidden mode and no way to be started from elsewhere
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import signal
 import threading
 import time
@@ -19,44 +18,35 @@ from overt.desktop.x11.probe import missing
 from overt.desktop.x11.windows import WindowWatcher
 from overt.protocol.errors import CaptureError, ConsentError, OvertError
 from overt.protocol.ids import new_id
-from overt.protocol.records import ContextRecord, Level, Record
+from overt.protocol.records import Level
 from overt.recorder.capture.context import ContextThread
 from overt.recorder.capture.recorder import Recorder
+from overt.recorder.capture.recording import black
+from overt.recorder.capture.screenlog import LocalMask
 from overt.recorder.capture.segments import SegmentSink, Subject
-from overt.recorder.person.consenting import standing
-from overt.recorder.person.control import ControlServer, display_name
-from overt.recorder.person.forgetting import recover
+from overt.recorder.person.control import ControlServer
 from overt.recorder.person.indicator import Indicator
 from overt.recorder.person.lease import LeaseKeeper
+from overt.recorder.person.locks import (
+    display_lock,
+    recording_lock,
+    recover_if_idle,
+)
 from overt.recorder.person.permission import AllowListInForce, Permission
 from overt.recorder.person.review import expire
 from overt.recorder.person.steering import Hand, PersonSteering
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from overt.protocol.programme import Programme
+    from overt.protocol.records import Pixels
     from overt.recorder.person.enrol import Enrolment
     from overt.recorder.person.home import Home
     from overt.recorder.person.identity import Identity
     from overt.recorder.person.vault_client import VaultClient
 
 _ORDER = list(Level)
-
-
-class AgreedSink(SegmentSink):
-    """Writes what the participant agreed to: context only if they said so."""
-
-    def allow_context(self, asked: Callable[[], bool]) -> None:
-        """Ask this before context is written."""
-        self._may_have_context = asked
-
-    def write(self, records: Iterable[Record]) -> None:
-        """Take records in order; those that were not agreed to are left out."""
-        if not self._may_have_context():
-            records = [one for one in records if not isinstance(one, ContextRecord)]
-        super().write(records)
 
 
 class OnGrounds:
@@ -75,42 +65,6 @@ class OnGrounds:
         """Whether a window that may be recorded is on the screen."""
         with contextlib.closing(WindowWatcher(self._display)) as watcher:
             return self._allow.may_show(watcher.stack())
-
-
-@contextlib.contextmanager
-def display_lock(home: Home, display: str) -> Iterator[bool]:
-    """Hold a display for one recorder of this home.
-
-    Yields:
-        Whether it is the only recorder of this home.
-
-    Raises:
-        CaptureError: Another recorder holds the display.
-    """
-    home.prepare()
-    path = home.run / f"{display_name(display)}.lock"
-    with path.open("a", encoding="ascii") as file:
-        path.chmod(0o600)
-        if not _lock(file.fileno()):
-            raise CaptureError(
-                f"Display {display} is being recorded already.",
-                remedy="See: overt status",
-            )
-        others = [other for other in home.run.glob("*.lock") if other != path]
-        yield not any(_is_held(other) for other in others)
-
-
-def _lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_held(path: os.PathLike[str]) -> bool:
-    with open(path, "a", encoding="ascii") as file:  # noqa: PTH123 - any path
-        return not _lock(file.fileno())
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,51 +106,67 @@ def record(
     """
     keeper = LeaseKeeper(who.home, who.enrolment, who.client)
     permission = Permission(who.home, who.identity.device.public_key(), keeper)
-    with display_lock(who.home, display) as alone:
-        if alone:
-            recover(who.home, who.identity.own)
+    with display_lock(who.home, display):
+        recover_if_idle(who.home, who.identity.own)
         _check_allowed(keeper, permission)
         if problems := missing(display):
             raise CaptureError(problems[0], remedy="Run: overt doctor")
-        programme = keeper.programme
-        expire(
-            who.home,
-            retention_days=programme.retention_days,
-            now_utc_ns=time.time_ns(),
-        )
-        session = new_id("sess")
-        with keeper, ContextThread() as source:
-            sink = _sink(who, programme, session, permission)
-            allow = AllowListInForce(keeper)
-            recorder = Recorder(display, allow, source, sink)
-            grounds = OnGrounds(permission, allow, display)
-            with _steering(who, session, display, grounds) as steering:
-                ready(session)
-                recorder.run(steering)
+        mask = masking(keeper.programme)
+        with recording_lock(who.home):
+            expire(
+                who.home,
+                retention_days=keeper.programme.retention_days,
+                now_utc_ns=time.time_ns(),
+            )
+            session = new_id("sess")
+            sink = _sink(who, keeper.programme, session, permission)
+            with keeper, ContextThread() as source:
+                allow = AllowListInForce(keeper)
+                recorder = Recorder(display, allow, source, sink, mask)
+                grounds = OnGrounds(permission, allow, display)
+                with _steering(who, session, display, grounds) as steering:
+                    ready(session)
+                    recorder.run(steering)
     if not steering.ended_by_person:
         raise steering.fault()
     return session
 
 
+def masking(programme: Programme) -> Callable[[Pixels], Pixels]:
+    """Return what masks text at levels below `clear`, here and now.
+
+    Raises:
+        CaptureError: The programme masks apps and the library for it is missing.
+    """
+    try:
+        from overt.redact.pixels import REACH_PX, mask
+    except ImportError as error:
+        levels = {rule.level for rule in programme.allow}
+        if levels & {Level.MASKED, Level.WORDS}:
+            raise CaptureError(
+                "The programme masks text on the screen, and OpenCV, which finds it,"
+                " is not installed.",
+                remedy="Install it: pip install 'overt[mask]'",
+            ) from error
+        return black
+    return LocalMask(mask, REACH_PX)
+
+
 def _sink(
     who: Participant, programme: Programme, session: str, permission: Permission
-) -> AgreedSink:
+) -> SegmentSink:
     """Return where records go, under the consent record in force."""
-    consent = standing(who.home, who.identity.device.public_key()).consent
-    if consent is None:
-        raise ConsentError("You have not consented.")
     levels = [rule.level for rule in programme.allow] or [Level.OFF]
     subject = Subject(
         session=session,
         person=who.enrolment.person,
         device=who.enrolment.device,
         programme=programme.programme,
-        consent=consent.record,
+        consent=permission.consent,
         level=max(levels, key=_ORDER.index).value,
+        data_types=permission.data_types,
     )
-    sink = AgreedSink(who.home.spool, who.identity.own.public, subject)
-    sink.allow_context(lambda: "context" in permission.data_types)
-    return sink
+    return SegmentSink(who.home.spool, who.identity.own.public, subject)
 
 
 @contextlib.contextmanager

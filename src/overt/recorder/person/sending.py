@@ -13,7 +13,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from overt.protocol.consent import Receipt, verify_receipt
-from overt.protocol.errors import ConsentError, SealError
+from overt.protocol.errors import (
+    ConsentError,
+    NetworkError,
+    OvertError,
+    SealError,
+)
 from overt.protocol.sealing import SealedHeader, seal_segment, sealed_digest
 from overt.protocol.segment import end_segment, read_segment
 from overt.recorder.person.consenting import standing
@@ -64,16 +69,27 @@ class Sender:
     def send(self) -> Iterator[Sent]:
         """Send what is approved, oldest first; yield each as its receipt comes.
 
+        A segment that is refused waits and does not hold up the others.
+
         Raises:
             ConsentError: The participant has withdrawn, or never consented.
             NetworkError: The server is away; what was not sent waits.
             SealError: A receipt is not the vault's, or a vault key not the person's.
+            OvertError: The first refusal, after all others have been sent.
         """
         now = standing(self.home, self.identity.device.public_key())
         if now.withdrawn or now.consent is None:
             raise ConsentError("Nothing is sent without consent.")
+        refusal: OvertError | None = None
         for segment in self.approved():
-            yield self._send_one(segment)
+            try:
+                yield self._send_one(segment)
+            except NetworkError:
+                raise
+            except OvertError as error:
+                refusal = refusal or error
+        if refusal is not None:
+            raise refusal
 
     def _send_one(self, segment: str) -> Sent:
         path = self.home.outbox / f"{segment}.ovsl"

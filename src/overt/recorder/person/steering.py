@@ -25,8 +25,9 @@ from overt.protocol.segment import mark_bytes
 from overt.recorder.capture.recorder import Directive
 from overt.recorder.capture.session import Facts, Phase, Session, State
 from overt.recorder.person.badge import Badge
-from overt.recorder.person.forgetting import forget_since
+from overt.recorder.person.forgetting import clear_states, forget_since
 from overt.recorder.person.lease import boottime_ns
+from overt.recorder.person.wallclock import WallClock
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -100,6 +101,7 @@ class PersonSteering:
         self._marks: list[MarkRecord] = []
         self._task: tuple[str, str] | None = None
         self._forget_since_ns: int | None = None
+        self._wall = WallClock()
         self._asked_to_end = False
         self._stopped_s: float | None = None
         self._is_recording = self._in_gap = False
@@ -136,6 +138,7 @@ class PersonSteering:
         if progress.last_commit_ns is not None:
             self._session.committed(progress.last_commit_ns)
         before = self.state
+        self._wall.note(boottime_ns(), time.time_ns())
         self._session.tick(boottime_ns(), self._facts())
         self._hand.control.poll(self._handle)
         if self._hand.indicator.clicked():
@@ -280,7 +283,8 @@ class PersonSteering:
         minutes = _minutes(arguments)
         if minutes is None:
             raise UsageError("How many minutes are to be forgotten?")
-        self._forget_since_ns = time.time_ns() - int(minutes * 60e9)
+        length_ns = int(minutes * 60e9)
+        self._forget_since_ns = self._wall.since_utc_ns(boottime_ns(), length_ns)
         gone = forget_since(self._hand.home, self._forget_since_ns)
         self._task = None
         return {"forgotten": len(gone), "segments": gone}
@@ -289,16 +293,8 @@ class PersonSteering:
         """Once the segment that was being written is closed, clear it away."""
         if self._forget_since_ns is not None and not self._is_recording:
             forget_since(self._hand.home, self._forget_since_ns)
-            _clear_states(self._hand.home)
+            clear_states(self._hand.home)
             self._forget_since_ns = None
-
-
-def _clear_states(home: Home) -> None:
-    """Remove state files whose segment is gone."""
-    for path in home.spool.folder.glob("seg_*.state.json"):
-        segment = path.name.removesuffix(".state.json")
-        if not path.with_name(f"{segment}.ovsp").exists():
-            path.unlink(missing_ok=True)
 
 
 def _pause_text(state: State) -> str:

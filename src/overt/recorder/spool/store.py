@@ -244,9 +244,39 @@ class Spool:
         write_private(self._state_file(segment), canonical_bytes(body))
 
     def entries(self) -> list[SpoolEntry]:
-        """Return all segments, oldest first."""
-        found = [self.entry(path.stem) for path in self.folder.glob("seg_*.ovsp")]
+        """Return all segments, oldest first; `damaged` names those without facts."""
+        found = [one for one in self._looked_at().values() if not isinstance(one, str)]
         return sorted(found, key=lambda entry: (entry.started_utc_ns, entry.sequence))
+
+    def damaged(self) -> dict[str, str]:
+        """Return the segments whose head or state is malformed, and what is wrong."""
+        looked = self._looked_at().items()
+        return {name: one for name, one in looked if isinstance(one, str)}
+
+    def _looked_at(self) -> dict[str, SpoolEntry | str]:
+        """Return each segment's facts, or why there are none."""
+        found: dict[str, SpoolEntry | str] = {}
+        for path in sorted(self.folder.glob("seg_*.ovsp")):
+            try:
+                found[path.stem] = self.entry(path.stem)
+            except DataError as error:
+                if path.exists():  # else it was forgotten meanwhile
+                    found[path.stem] = str(error)
+        return found
+
+    def unfinished(self) -> list[str]:
+        """Return the segments that are being written, or were when a crash came."""
+        names = sorted(path.stem for path in self.folder.glob("seg_*.ovsp"))
+        return [name for name in names if self._is_unfinished(name)]
+
+    def _is_unfinished(self, segment: str) -> bool:
+        try:
+            if self._state_file(segment).exists():
+                return self._state(segment)[0] is SpoolState.RECORDING
+            self.entry(segment)
+        except DataError:  # without a state only a torn head tells of a crash
+            return not self._state_file(segment).exists()
+        return False
 
     def entry(self, segment: str) -> SpoolEntry:
         """Return one segment's facts.
@@ -257,10 +287,14 @@ class Spool:
         path = self._file(segment)
         try:
             with path.open("rb") as file:
-                head = read_head(file.read(_HEAD_LIMIT))
+                start = file.read(_HEAD_LIMIT)
             size_bytes = path.stat().st_size
         except OSError as error:
             raise DataError(f"There is no segment {segment} in the spool.") from error
+        try:
+            head = read_head(start)
+        except DataError as error:
+            raise DataError(f"Segment {segment}: {error}") from error
         if head.segment != segment:
             raise DataError(f"The spool file of {segment} holds another segment.")
         state, receipt = self._state(segment)
@@ -298,6 +332,8 @@ class Spool:
             raise DataError(f"There is no segment {segment} in the spool.") from error
         head = _read_head(data)
         start = len(MAGIC) + 4 + len(head)
+        if len(data) < start + BOX_BYTES:
+            raise DataError(f"The spool file of {segment} is truncated in its key.")
         key = own.open(data[start : start + BOX_BYTES], _INFO + head)
         return b"".join(_open_frames(data, start + BOX_BYTES, AESGCM(key)))
 
@@ -305,10 +341,10 @@ class Spool:
         """Destroy a segment: its sealed key is overwritten first, then the file."""
         path = self._file(segment)
         with contextlib.suppress(FileNotFoundError):
-            head = _read_head(path.read_bytes()[:_HEAD_LIMIT])
             with path.open("r+b", buffering=0) as file:
-                file.seek(len(MAGIC) + 4 + len(head))
-                file.write(os.urandom(BOX_BYTES))
+                at, size_bytes = _box_place(file.read(_HEAD_LIMIT))
+                file.seek(at)
+                file.write(os.urandom(size_bytes))
                 os.fsync(file.fileno())
             path.unlink()
         self._state_file(segment).unlink(missing_ok=True)
@@ -335,6 +371,14 @@ def _read_head(data: bytes) -> bytes:
     if len(data) < 12 + size:
         raise DataError("A spool file is truncated in its head.")
     return data[12 : 12 + size]
+
+
+def _box_place(data: bytes) -> tuple[int, int]:
+    """Where the sealed key lies, its size; of a damaged head, all that may hold it."""
+    try:
+        return len(MAGIC) + 4 + len(_read_head(data)), BOX_BYTES
+    except DataError:
+        return 0, len(data)
 
 
 def _open_frames(data: bytes, offset: int, cipher: AESGCM) -> Iterator[bytes]:

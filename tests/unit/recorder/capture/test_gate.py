@@ -6,6 +6,7 @@ import pytest
 from overt.desktop.types import Rect, Stack, Window
 from overt.protocol.records import (
     EVENT_DTYPE,
+    ContextRecord,
     DirtyRecord,
     EventArray,
     EventKind,
@@ -16,7 +17,7 @@ from overt.protocol.records import (
 )
 from overt.recorder.capture.allowance import History, View
 from overt.recorder.capture.frames import Held
-from overt.recorder.capture.gate import Gate, merge
+from overt.recorder.capture.gate import PLACEHOLDER, Gate, merge
 from overt.recorder.capture.screenlog import Area, Patch, Picture, ScreenLog
 
 SCREEN = Rect(0, 0, 100, 100)
@@ -73,13 +74,41 @@ def test_a_drag_may_span_two_batches(gate: Gate) -> None:
     assert _kept(gate, (3, UP, 1, 60), (4, MOVE, 0, 60)) == [3]
 
 
-def test_below_clear_typed_characters_have_no_keysym_and_shortcuts_have() -> None:
+def test_below_clear_typed_characters_are_placeholders_and_shortcuts_are_not() -> None:
     gate = _gate(_view(Level.MASKED))
-    rows = [(1, KEY, ord("a"), 0), (2, KEY, 0xFF0D, 0), (3, KEY, ord("c"), 0)]
+    typed = [ord("a"), ord("Z"), ord("7"), 0xFFB7, 0x010020AC, 0x20]
+    shaping = [0xFFE1, 0xFE03, 0xFE51, 0xFFE5]
+    kept = [0xFF0D, 0xFF08, 0xFF51, 0xFFBE, ord("c")]
+    rows = [(1, KEY, keysym, 0) for keysym in (*typed, *shaping, *kept)]
     batch = _events(*rows)
-    batch["state"][2] = 0x04
+    batch["state"] = 0x01 | 0x02 | 0x80
+    batch["state"][-1] = 0x04
     events, _ = gate.judge(batch)
-    assert events["detail"].tolist() == [0, 0xFF0D, ord("c")]
+    assert events["detail"].tolist() == [PLACEHOLDER] * 6 + [0] * 4 + kept
+    assert not events["state"][:10].any()
+    assert events["state"][-1] == 0x04
+
+
+@pytest.mark.parametrize(
+    ("level", "kept"),
+    [
+        (Level.CLEAR, ["element", "tree", "window", "window", "mark"]),
+        (Level.MASKED, ["window", "mark"]),
+        (Level.OFF, ["mark"]),
+    ],
+)
+def test_texts_of_a_window_are_context_at_level_clear_alone(
+    level: Level, kept: list[str]
+) -> None:
+    gate = _gate(_view(level))
+    records = [
+        ContextRecord(1, "element", {"name": "n"}),
+        ContextRecord(1, "tree", {"nodes": []}),
+        ContextRecord(1, "window", {"title": "t"}),
+        ContextRecord(1, "window", {"title": "", "url": ""}),
+        MarkRecord(1, "mark"),
+    ]
+    assert [one.kind for one in records if gate.keeps(one)] == kept
 
 
 def _held(t_ns: int, *patches: Patch) -> Held:

@@ -3,12 +3,20 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from overt.desktop.types import Rect
 from overt.protocol.records import FrameCause, FrameRecord, Level, Pixels, TileRecord
-from overt.recorder.capture.screenlog import Area, Patch, Picture, ScreenLog
+from overt.recorder.capture.screenlog import (
+    Area,
+    LocalMask,
+    Patch,
+    Picture,
+    ScreenLog,
+)
+from overt.redact.pixels import REACH_PX, mask
 
 SCREEN = Rect(0, 0, 150, 100)  # three by two tiles, the last ones padded
 
@@ -82,16 +90,54 @@ def test_a_new_size_makes_a_key_frame() -> None:
 def test_below_clear_the_mask_sees_whole_areas_and_alone_decides() -> None:
     shapes = []
 
-    def mask(pixels: Pixels) -> Pixels:
+    def halved(pixels: Pixels) -> Pixels:
         shapes.append(pixels.shape)
         return pixels // 2
 
-    log = ScreenLog(mask)
+    log = ScreenLog(halved)
     area = Rect(10, 10, 100, 50)
     tiles, _ = log.add(_picture(_flat(SCREEN, 100), areas=(Area(area, Level.MASKED),)))
     assert isinstance(tiles, TileRecord)
     assert shapes == [(50, 100, 3)]
     assert set(np.unique(tiles.pixels)) == {0, 50}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_masking_what_changed_alone_is_masking_the_whole(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    screen = Rect(0, 0, 300, 220)
+    whole, local = ScreenLog(mask), ScreenLog(LocalMask(mask, REACH_PX))
+    areas = (Area(Rect(10, 5, 270, 200), Level.MASKED),)
+    boards = [Board(), Board()]
+    for _ in range(25):
+        x, y = (int(v) for v in generator.integers(0, 200, 2))
+        width, height = (int(v) for v in generator.integers(1, 90, 2))
+        rect = Rect(x, y, width, height).intersection(screen)
+        pixels = generator.choice([0, 9, 16, 120, 255], (rect.height, rect.width, 3))
+        if generator.random() < 0.5:
+            pixels[:] = pixels[0, 0]  # plain: what stood there is uncovered
+        patch = Patch(rect, pixels.astype(np.uint8))
+        picture = Picture(1, FrameCause.DAMAGE, True, screen, areas, (patch,))  # noqa: FBT003
+        for log, board in zip((whole, local), boards, strict=True):
+            board.take(log.add(picture))
+        assert np.array_equal(boards[0].canvas, boards[1].canvas)
+
+
+class Board:
+    """Frames of a screen of 300 x 220, painted again."""
+
+    def __init__(self) -> None:
+        self.canvas = np.zeros((256, 320, 3), np.uint8)
+        self._tiles: list[Pixels] = []
+
+    def take(self, records: Any) -> None:
+        for record in records:
+            if isinstance(record, TileRecord):
+                self._tiles += list(record.pixels)
+                continue
+            for place, tile in record.changed.tolist():
+                y, x = place // 5 * 64, place % 5 * 64
+                self.canvas[y : y + 64, x : x + 64] = self._tiles[tile]
 
 
 rects = st.builds(

@@ -11,7 +11,7 @@ import pytest
 from overt.recorder.person.consenting import standing
 from overt.recorder.person.pages import create_pages
 from overt.recorder.person.run import Participant
-from overt.web.sessions import COOKIE, Sessions
+from overt.web.sessions import Sessions
 
 pytestmark = pytest.mark.loopback
 _HERE = {"sec-fetch-site": "same-origin"}
@@ -68,7 +68,7 @@ def test_nothing_is_shown_without_a_session(browser: Any) -> None:
 
 def test_the_code_lets_in_once_and_stands_in_no_address(browser: Any) -> None:
     _enter(browser)
-    assert browser.cookies.get(COOKIE)
+    assert browser.cookies.get("overt_session_person_http")
     browser.cookies.clear()
     again = browser.post("/enter", data={"code": browser.code}, headers=_HERE)
     assert again.status_code == 401
