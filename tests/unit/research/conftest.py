@@ -45,8 +45,8 @@ KEYSYMS = {"Return": 0xFF0D, "Tab": 0xFF09, "BackSpace": 0xFF08, "Left": 0xFF51}
 class Desk:
     """A screen that is drawn on, and a session of it that is written down."""
 
-    width_px: int = 200
-    height_px: int = 150
+    width_px: int = 640
+    height_px: int = 420
     session: str = "sess_a"
     person: str = "part_a"
     device: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)

@@ -20,7 +20,12 @@ import numpy as np
 
 from overt.protocol.actions import Click, Drag, Scroll
 from overt.protocol.records import EventKind
-from overt.research.refine.context import SAME_SCREEN_PX, bounds_of, element_at
+from overt.research.refine.context import (
+    SAME_SCREEN_PX,
+    bounds_of,
+    element_at,
+    tree_boxes,
+)
 from overt.research.refine.timeline import differing
 
 if TYPE_CHECKING:
@@ -36,7 +41,8 @@ CORRECTION_PX = 24.0  # a rest this near to the press is part of the approach
 SETTLE_NS = 100_000_000  # what an action did has been painted after this time
 TARGET_MARGIN_PX = 6
 _AROUND_PX = (60, 20)  # half size of a neighbourhood without known bounds
-_LARGEST_SHARE = 0.25  # an element that fills more of the screen bounds nothing
+_LARGEST_SHARE = 0.04  # what fills more of the screen is no target but a container
+_LARGEST_PX2 = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,8 @@ def decide_on(
     press = timeline.press_frame(reduced.t_press_ns)
     if not isinstance(reduced.action, Click | Drag | Scroll):
         first = timeline.press_frame(reduced.t_first_ns)
-        return Decision(reduced.t_first_ns, first, press)
+        shown = press if timeline.has_press(reduced.t_press_ns) else first
+        return Decision(reduced.t_first_ns, first, shown)
     earliest = max(since_ns, before.t_end_ns if before else since_ns)
     start = approach_start(timeline, reduced, earliest)
     if start is None or press is None:
@@ -132,8 +139,7 @@ def _settled(
     t_start, x_px, y_px = start
     pressed = press.pixels()
     regions = _regions(timeline, reduced, (x_px, y_px), pressed.shape[:2])
-    calm = (before.t_end_ns if before else t_start) + SETTLE_NS
-    calm = min(max(calm, t_start), reduced.t_press_ns)
+    calm = min((before.t_end_ns if before else 0) + SETTLE_NS, reduced.t_press_ns)
     at_calm = timeline.frame_at(calm - 1)
     settled = at_calm.pixels() if at_calm else pressed
     first = timeline.frame_at(t_start - 1)
@@ -143,7 +149,8 @@ def _settled(
         for screen in timeline.screens_between(t_start - 1, reduced.t_press_ns)
     ]
     for t_ns, screen in candidates:
-        if _only_hover(screen.pixels(), settled, pressed, regions):
+        shown = screen.pixels()
+        if _only_hover(shown, settled if t_ns < calm else shown, pressed, regions):
             return Decision(t_ns, screen, press)
     return Decision(reduced.t_press_ns, press, press)
 
@@ -170,13 +177,15 @@ def _regions(
     action = reduced.action
     if not isinstance(action, Click | Drag | Scroll):
         raise TypeError(action)
-    element = bounds_of(element_at(timeline, reduced.t_press_ns))
-    target = _around(action.x_px, action.y_px)
-    if element is not None and _bounds(element, (action.x_px, action.y_px), shape):
-        x, y, width, height = element
-        margin = TARGET_MARGIN_PX
-        target = (x - margin, y - margin, width + 2 * margin, height + 2 * margin)
-    return _Regions(_mask(target, shape), _mask(_around(*left_px), shape))
+    place, t_ns = (action.x_px, action.y_px), reduced.t_press_ns
+    element = bounds_of(element_at(timeline, t_ns))
+    known = [element] if element and _holds(element, place, shape) else []
+    boxes = [box for box in tree_boxes(timeline, t_ns) if _holds(box, place, shape)]
+    left = [box for box in tree_boxes(timeline, t_ns) if _holds(box, left_px, shape)]
+    return _Regions(
+        _mask(known + (boxes or [_around(*place)]), shape),
+        _mask([*left, _around(*left_px)], shape),
+    )
 
 
 def _around(x_px: int, y_px: int) -> Box:
@@ -184,15 +193,21 @@ def _around(x_px: int, y_px: int) -> Box:
     return x_px - half_width, y_px - half_height, 2 * half_width, 2 * half_height
 
 
-def _bounds(box: Box, place: tuple[int, int], shape: tuple[int, ...]) -> bool:
-    """Whether a rectangle holds a place and is small enough to be a target."""
+def _holds(box: Box, place: tuple[int, int], shape: tuple[int, ...]) -> bool:
+    """Whether a rectangle holds a place and is small enough to be a target.
+
+    A press is often reported on the text in a button: the button holds it too.
+    """
     x, y, width, height = box
     holds = 0 <= place[0] - x < width and 0 <= place[1] - y < height
-    return holds and width * height <= _LARGEST_SHARE * shape[0] * shape[1]
+    largest = min(_LARGEST_PX2, _LARGEST_SHARE * shape[0] * shape[1])
+    return holds and width * height <= largest
 
 
-def _mask(box: Box, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    x, y, width, height = box
-    mask = np.zeros(shape[:2], bool)
-    mask[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)] = True
+def _mask(boxes: list[Box], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Return where any rectangle, a margin round it included, covers the screen."""
+    mask, margin = np.zeros(shape[:2], bool), TARGET_MARGIN_PX
+    for x, y, width, height in boxes:
+        rows = slice(max(0, y - margin), max(0, y + height + margin))
+        mask[rows, max(0, x - margin) : max(0, x + width + margin)] = True
     return mask

@@ -57,14 +57,24 @@ def element_at(timeline: Timeline, t_ns: int) -> dict[str, Any] | None:
 
 def bounds_of(element: dict[str, Any] | None) -> Box | None:
     """Return an element's rectangle; None where it states none or an empty one."""
-    bounds = element.get("bounds") if element else None
+    return _box(element.get("bounds")) if element else None
+
+
+def tree_boxes(timeline: Timeline, t_ns: int) -> list[Box]:
+    """Return the rectangles of the newest tree at an instant."""
+    tree = _latest(timeline, "tree", t_ns)
+    nodes = tree.body.get("nodes", []) if tree else []
+    return [box for node in nodes if (box := _box(node[2:6])) is not None]
+
+
+def _box(values: object) -> Box | None:
     if (
-        not isinstance(bounds, list)
-        or len(bounds) != 4
-        or not all(isinstance(value, int | float) for value in bounds)
+        not isinstance(values, list)
+        or len(values) != 4
+        or not all(isinstance(value, int | float) for value in values)
     ):
         return None
-    x, y, width, height = (int(value) for value in bounds)
+    x, y, width, height = (int(value) for value in values)
     return (x, y, width, height) if width > 0 and height > 0 else None
 
 

@@ -125,6 +125,10 @@ class Timeline:
             return self.frame_at(t_ns - 1)
         return Screen(self, found[0], t_ns, found[1])
 
+    def has_press(self, t_ns: int) -> bool:
+        """Whether a frame was written for a press at that instant."""
+        return t_ns in self._pressed
+
     def screens_between(self, after_ns: int, before_ns: int) -> Iterator[Screen]:
         """Yield the exactly known screens that began within (after, before)."""
         place = bisect_right(self._times, after_ns)

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from overt.protocol.records import EventKind, FrameCause
 from overt.research.refine.approach import Decision, decide_on
 from overt.research.refine.reduce import reduce_events
 from overt.research.refine.timeline import Timeline
 
 MS = 1_000_000
-TARGET = (120, 100, 40, 16)
+TARGET = (120, 100, 40, 16)  # within reach of where the tests press
 
 
 def decisions_of(desk: Any) -> list[Decision]:
@@ -43,7 +44,7 @@ def test_hover_at_the_target_is_not_in_the_decision_frame(desk: Any) -> None:
 def test_change_elsewhere_during_the_approach_moves_the_decision(desk: Any) -> None:
     desk.wait(300)
     desk.glide(60, 60, steps=5)
-    desk.paint((20, 10, 60, 12), 90)  # a result arrives while the pointer moves
+    desk.paint((300, 200, 60, 12), 90)  # a result arrives while the pointer moves
     arrived, arrived_ms = desk.screen.copy(), desk.now_ms
     desk.glide(130, 108, steps=5)
     desk.paint(TARGET, 120)
@@ -115,7 +116,8 @@ def test_typing_is_decided_before_its_first_key(desk: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bounds", "moved"), [([120, 20, 60, 90], "no"), ([120, 100, 40, 16], "yes")]
+    ("bounds", "moved"),
+    [([115, 10, 60, 110], "no"), ([0, 0, 640, 420], "yes")],
 )
 def test_bounds_of_the_element_say_what_may_change(
     desk: Any, bounds: list[int], moved: str
@@ -128,3 +130,27 @@ def test_bounds_of_the_element_say_what_may_change(
     desk.click()
     (decision,) = decisions_of(desk)
     assert (decision.t_ns != start_ms * MS) == (moved == "yes")
+
+
+def test_button_round_the_text_that_was_hit_may_change(desk: Any) -> None:
+    button = ["push button", "Go", 20, 90, 170, 50, []]
+    desk.context("tree", nodes=[button], truncated=False)
+    desk.wait(300)
+    start_ms = desk.now_ms + 16
+    desk.glide(40, 108)
+    desk.paint((20, 90, 170, 50), 120)
+    desk.context("element", role="text", name="Go", bounds=[30, 100, 20, 12])
+    desk.click()
+    (decision,) = decisions_of(desk)
+    assert decision.t_ns == start_ms * MS
+
+
+def test_shifted_letter_is_shown_as_when_shift_went_down(desk: Any) -> None:
+    desk.wait(50)
+    desk.frame(cause=FrameCause.PRESS)
+    desk.event(EventKind.KEY_PRESS, 0xFFE1)
+    desk.paint((60, 60, 1, 12), 0, late_ms=30)  # a caret blinks meanwhile
+    desk.key(ord("A"), 1)
+    (decision,) = decisions_of(desk)
+    assert decision.press.exact
+    assert decision.press.t_ns == decision.t_ns

@@ -104,6 +104,6 @@ def test_bad_sessions_are_refused(desk: Any, new_desk: Any) -> None:
 def test_frame_of_a_missing_tile_is_refused(desk: Any) -> None:
     (segment,) = desk.finish()
     ids = np.array([[0, 999]], np.uint32)
-    bad = FrameRecord(5 * MS, FrameCause.DAMAGE, True, 200, 150, ids)  # noqa: FBT003
+    bad = FrameRecord(5 * MS, FrameCause.DAMAGE, True, 640, 420, ids)  # noqa: FBT003
     with pytest.raises(DataError, match="missing tile"):
         Timeline([Segment(segment.header, (*segment.records, bad), complete=True)])
