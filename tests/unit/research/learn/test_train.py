@@ -42,7 +42,7 @@ class Steps:
 
 def test_policy_learns_to_click_and_to_type(world: Any, draw: Any) -> None:
     steps = Steps()
-    config = TrainConfig(cpu_s=0, steps=80, batch=8, averaging=0.9)
+    config = TrainConfig(cpu_s=0, steps=70, batch=6, averaging=0.9)
     agent = PolicyAgent(train(world, config, [steps]))
     assert steps.seen[-1].share == 1
     assert steps.seen[-1].losses["type"] < steps.seen[0].losses["type"]
