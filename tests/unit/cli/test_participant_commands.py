@@ -184,3 +184,28 @@ def test_the_doctor_names_what_is_missing(overt: Any) -> None:
     findings = json.loads(overt("doctor", "--json", code=4).stdout)["findings"]
     states = {one["what"]: one["state"] for one in findings}
     assert states["display"] == states["enrolment"] == "bad"
+
+
+def test_status_is_an_answer_where_nothing_records(
+    overt: Any, enrolled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del enrolled
+    said = overt("status").stdout
+    assert "Stopped: No recorder runs on display :54321" in said
+    assert "overt record" in said
+    monkeypatch.delenv("DISPLAY")
+    answer = json.loads(overt("status", "--json").stdout)
+    assert (answer["running"], answer["phase"], answer["others"]) == (
+        False,
+        "stopped",
+        [],
+    )
+    assert "No recorder runs here" in overt("status").stdout
+    spool = tmp_path / "home" / "spool"
+    spool.mkdir(mode=0o700, exist_ok=True)
+    (spool / f"seg_{'a' * 26}.ovsp").write_bytes(b"OVERT")
+    assert json.loads(overt("status", "--json").stdout)["waiting"] == {"damaged": 1}
+    assert "No recorder runs here" in overt("status").stdout
+    monkeypatch.setenv("OVERT_HOME", str(tmp_path / "nobody"))
+    assert "No recorder runs here" in overt("status").stdout
+    assert not (tmp_path / "nobody").exists()

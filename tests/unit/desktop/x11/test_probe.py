@@ -19,6 +19,20 @@ def test_wayland_is_refused_with_the_remedy() -> None:
     assert "X11 (Xorg) session" in found[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "environment"),
+    [
+        (":7", {"XDG_SESSION_TYPE": "wayland", "DISPLAY": ":7"}),  # Xwayland's
+        (":7", {"WAYLAND_DISPLAY": "wayland-0", "DISPLAY": ":7"}),
+        ("", {"XDG_SESSION_TYPE": "Wayland"}),
+    ],
+)
+def test_a_named_display_of_a_wayland_session_is_no_way_round(
+    name: str, environment: dict[str, str]
+) -> None:
+    assert "Wayland session" in missing(name, environment)[0]
+
+
 def test_no_display_is_named() -> None:
     assert "No display is set" in missing(None, {})[0]
 
@@ -29,9 +43,10 @@ def test_a_whole_display_lacks_nothing(x_server: str) -> None:
 
 
 @pytest.mark.display
-def test_a_display_without_record_is_named() -> None:
+@pytest.mark.parametrize("lacking", ["RECORD", "DAMAGE", "MIT-SHM"])
+def test_a_display_without_an_extension_is_named(lacking: str) -> None:
     reader, writer = os.pipe()
-    command = ["/usr/bin/Xvfb", "-displayfd", str(writer), "-extension", "RECORD"]
+    command = ["/usr/bin/Xvfb", "-displayfd", str(writer), "-extension", lacking]
     server = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
     os.close(writer)
     with os.fdopen(reader) as said:
@@ -40,5 +55,5 @@ def test_a_display_without_record_is_named() -> None:
     server.terminate()
     server.wait()
     assert len(found) == 1
-    assert "lacks the extension RECORD" in found[0]
-    assert "+extension RECORD" in found[0]
+    assert f"lacks the extension {lacking}" in found[0]
+    assert f"+extension {lacking}" in found[0]

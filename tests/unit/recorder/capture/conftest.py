@@ -16,8 +16,10 @@ from Xlib.ext import xtest
 
 from overt.desktop.a11y.focus import Focus
 from overt.protocol.ids import new_id
+from overt.protocol.programme import DATA_TYPES
 from overt.protocol.records import (
     TILE_PX,
+    ContextRecord,
     FrameRecord,
     InputRecord,
     Level,
@@ -29,6 +31,7 @@ from overt.protocol.sealing import SealingKey
 from overt.protocol.segment import Segment, read_segment
 from overt.recorder.capture.context import Answer, Url
 from overt.recorder.capture.recorder import Directive, Recorder
+from overt.recorder.capture.recording import black
 from overt.recorder.capture.segments import SegmentSink, Subject
 from overt.recorder.spool import Spool
 
@@ -129,6 +132,7 @@ class Application:
         self._fd = os.eventfd(0, os.EFD_NONBLOCK)
         self.focus = Focus(("app", "/1"), "entry", is_password=False, trusted=True)
         self.url: str | None = None
+        self.asked: set[str] = set()
 
     def fileno(self) -> int:
         return self._fd
@@ -142,13 +146,17 @@ class Application:
         self._told.append(Answer(now_ns, now_ns, self.focus if pid else None))
 
     def ask_element(self, t_ns: int, pid: int, x_px: int, y_px: int) -> None:
-        pass
+        self.asked.add("element" if pid else "nobody")
+        body = {"role": "button", "name": "Send", "bounds": [x_px, y_px, 9, 9]}
+        self._told.append(ContextRecord(t_ns, "element", body))
 
     def ask_url(self, pid: int) -> None:
         self._told.append(Url(time.monotonic_ns(), pid, self.url))
 
     def ask_tree(self, t_ns: int, pid: int) -> None:
-        pass
+        self.asked.add("tree" if pid else "nobody")
+        body = {"nodes": [["button", "Send", 1, 1, 9, 9, []]], "truncated": False}
+        self._told.append(ContextRecord(t_ns, "tree", body))
 
     def close(self) -> None:
         os.close(self._fd)
@@ -177,14 +185,21 @@ class Steering:
 class Bench:
     """A recorder at work, and what it wrote."""
 
-    def __init__(self, name: str, folder: Path, allow: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        allow: Any,
+        data_types: tuple[str, ...] = DATA_TYPES,
+        mask: Callable[[Pixels], Pixels] = black,
+    ) -> None:
         self.application, self.steering = Application(), Steering()
         self._own = SealingKey.generate()
         self.spool = Spool(folder)
         parts = [new_id(kind) for kind in ("sess", "part", "dev", "prog", "cons")]
-        subject = Subject(*parts, level="clear")
+        subject = Subject(*parts, level="clear", data_types=data_types)
         self.sink = SegmentSink(self.spool, self._own.public, subject)
-        self._recorder = Recorder(name, allow, self.application, self.sink)
+        self._recorder = Recorder(name, allow, self.application, self.sink, mask)
         self.error: Exception | None = None
         self._thread = threading.Thread(target=self._run)
 
@@ -196,7 +211,9 @@ class Bench:
 
     def start(self) -> None:
         self._thread.start()
-        self.wait(lambda: self.sink.progress.frames > 0)
+        films = "screen" in self.sink.data_types
+        progress = self.sink.progress
+        self.wait(lambda: (progress.frames if films else progress.segments) > 0)
 
     def wait(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 15
@@ -223,8 +240,9 @@ class Bench:
 def bench(x_server: str, tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     benches: list[Bench] = []
 
-    def make(allow: Any = None, name: str = x_server) -> Bench:
-        benches.append(Bench(name, tmp_path / "spool", allow or AllowPainter()))
+    def make(allow: Any = None, name: str = x_server, **more: Any) -> Bench:
+        rules = allow or AllowPainter()
+        benches.append(Bench(name, tmp_path / "spool", rules, **more))
         benches[-1].start()
         return benches[-1]
 

@@ -21,8 +21,8 @@ _BASE = "http://127.0.0.1"
 class Browser:
     """Calls an app in this process, one request a loop, and keeps its cookies."""
 
-    def __init__(self, app: Any, code: str) -> None:
-        self.code, self.cookies = code, httpx.Cookies()
+    def __init__(self, app: Any, code: str, base: str = _BASE) -> None:
+        self.code, self.cookies, self._base = code, httpx.Cookies(), base
         self._transport = httpx.ASGITransport(app)
 
     def get(self, path: str, **values: Any) -> httpx.Response:
@@ -33,7 +33,7 @@ class Browser:
 
     async def _send(self, method: str, path: str, **values: Any) -> httpx.Response:
         async with httpx.AsyncClient(
-            transport=self._transport, base_url=_BASE, cookies=self.cookies
+            transport=self._transport, base_url=self._base, cookies=self.cookies
         ) as client:
             answer = await client.request(method, path, **values)
             self.cookies = client.cookies
@@ -118,3 +118,25 @@ def test_readers_are_shown_and_unknown_is_said(browser: Any, vault: Any) -> None
     page = browser.get("/recordings").text
     assert "Unknown" in page
     assert "Nobody has read" not in page
+
+
+def test_two_peoples_pages_on_one_machine_do_not_log_each_other_out(
+    consenting: SimpleNamespace,
+) -> None:
+    who = Participant(
+        consenting.home, consenting.enrolment, consenting.identity, consenting.client
+    )
+    cookies = httpx.Cookies()  # a browser has one jar for all ports of a host
+    seen = {}
+    for port in (4001, 4002):
+        sessions = Sessions()
+        app = create_pages(who, sessions, clock=lambda: 1000)
+        one = Browser(app, sessions.code("participant", 1000), f"{_BASE}:{port}")
+        one.cookies = cookies
+        entered = one.post("/enter", data={"code": one.code}, headers=_HERE)
+        assert entered.status_code == 303
+        cookies = one.cookies
+        seen[port] = one
+    for one in seen.values():
+        one.cookies = cookies
+        assert one.get("/recordings").status_code == 200
