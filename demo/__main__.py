@@ -73,11 +73,11 @@ def _config(args: argparse.Namespace) -> Config:
     tasks = FIFTEEN if args.full else SIX
     return Config(
         tasks=tuple(args.tasks or tasks),
-        demos=args.demos or (60 if args.full else 34),
+        demos=args.demos or (60 if args.full else 32),
         privacy_demos=0 if args.full and not args.tasks else 2,
         episodes=args.episodes,
         seeds=3 if args.full else 1,
-        train_s=args.train_s or (480 if args.full else 150),
+        train_s=args.train_s or (480 if args.full else 140),
         seed_prefix=args.seed_prefix,
         human=args.human,
     )

@@ -38,19 +38,19 @@ class Config:
         train_s: CPU seconds of one training.
         seed_prefix: Of the test seeds.
         human: Whether a person at the display does the tasks.
-        pace: Speed of the scripted hand; 1 is human.
+        pace: Speed of the scripted hand; 1 is an unhurried person.
     """
 
     tasks: tuple[str, ...]
-    demos: int = 34
+    demos: int = 32
     privacy: tuple[str, ...] = ("login-user", "enter-password")
     privacy_demos: int = 2
     episodes: int = 20
     seeds: int = 1
-    train_s: int = 150
+    train_s: int = 140
     seed_prefix: str = "test"
     human: bool = False
-    pace: float = 1.0
+    pace: float = 1.2
 
 
 @dataclass

@@ -56,7 +56,7 @@ def evaluate(
     from overt.research.evaluate.desk import Desk
     from overt.research.evaluate.miniwob import MiniWob
     from overt.research.evaluate.pages import PageServer
-    from overt.research.evaluate.suite import Plan, demonstrations, longest, run_suite
+    from overt.research.evaluate.suite import Plan, demonstrations, run_suite
     from overt.research.evaluate.suite import summary as summarise
 
     key = open_job(job, read_passphrase(passphrase_file, what="the job's key"))
@@ -65,8 +65,9 @@ def evaluate(
     with PageServer() as pages, Desk(human=False) as desk:
         browser = desk.start_browser(f"{pages.url}{tasks[0]}.html")
         with MiniWob(desk.display, browser.port, pages.url) as env:
-            plan = Plan(tasks, episodes, seed_prefix, 2 * longest(shown))
-            tested = run_suite(env, _policy(policy, job, key, dataset, env), plan)
+            acting = _policy(policy, job, key, dataset, env)
+            plan = Plan(tasks, episodes, seed_prefix)
+            tested = run_suite(env, acting, plan, shown)
             body = {"policy": policy} | summarise(tested, shown, env.area())
     _seal_log(job, policy, tested, body, key)
     lines = [

@@ -44,7 +44,7 @@ class RandomPolicy:
             at_x = self._rng.randrange(x, x + width)
             return Click(at_x, self._rng.randrange(y, y + height))
         if drawn < 5 / 6:
-            return Type(self._rng.choice(_words(goal) or ["a"]))
+            return Type(self._rng.choice(goal_words(goal) or ["a"]))
         return Key(self._rng.choice(_KEYS))
 
 
@@ -78,20 +78,20 @@ class ReplayPolicy:
 
     def act(self, frame: Pixels, goal: str, previous: Sequence[Action]) -> Action:
         """Return the next action of the nearest demonstration, `Done` at its end."""
-        words = frozenset(_words(goal))
+        words = frozenset(goal_words(goal))
         nth = len(previous)
         longer = [one for one in self._stored if nth < len(one.actions)]
         if not longer:
             return Done()
-        best = max(_overlap(words, one.words) for one in longer)
-        alike = [one for one in longer if _overlap(words, one.words) == best]
+        best = max(overlap(words, one.words) for one in longer)
+        alike = [one for one in longer if overlap(words, one.words) == best]
         screen = self._shrink(frame)
         nearest = min(alike, key=lambda one: _distance(screen, one.screens[nth]))
         return nearest.actions[nth]
 
     def _store(self, one: Demonstration) -> _Stored:
         return _Stored(
-            frozenset(_words(one.goal)),
+            frozenset(goal_words(one.goal)),
             tuple(self._shrink(frame) for frame, _ in one.steps),
             tuple(action for _, action in one.steps),
         )
@@ -104,11 +104,12 @@ class ReplayPolicy:
         return small
 
 
-def _words(goal: str) -> list[str]:
+def goal_words(goal: str) -> list[str]:
+    """Return the words and numbers of a goal."""
     return re.findall(r"[A-Za-z0-9#]+", goal)
 
 
-def _overlap(one: frozenset[str], other: frozenset[str]) -> float:
+def overlap(one: frozenset[str], other: frozenset[str]) -> float:
     """Return the share of words in common (Jaccard)."""
     return len(one & other) / max(1, len(one | other))
 

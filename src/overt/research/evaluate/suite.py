@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from overt.protocol.actions import Done, action_json, parse_action
 from overt.protocol.errors import DataError
 from overt.research.evaluate.agent import frame_hash, quoted_credential, run_agent
-from overt.research.evaluate.baselines import Demonstration
+from overt.research.evaluate.baselines import Demonstration, goal_words, overlap
 from overt.research.evaluate.scoring import mean_rate, score, seen_share, table_json
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from overt.research.evaluate.miniwob import MiniWob
 
 _MOST_SKIPPED = 20
+_NEAREST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +49,19 @@ class Plan:
         tasks: Names of tasks.
         episodes: Episodes of each.
         seed_prefix: Seeds are this, a hyphen and a number.
-        limit_steps: Actions allowed: twice the longest demonstration.
     """
 
     tasks: tuple[str, ...]
     episodes: int
     seed_prefix: str
-    limit_steps: int
 
 
-def run_suite(env: MiniWob, policy: Policy, plan: Plan) -> list[Tested]:
+def run_suite(
+    env: MiniWob, policy: Policy, plan: Plan, shown: Sequence[Demonstration]
+) -> list[Tested]:
     """Let a policy do every episode of a plan.
+
+    An episode ends after `steps_allowed` actions, whatever the policy.
 
     Raises:
         CaptureError: Display or browser are gone.
@@ -67,9 +70,8 @@ def run_suite(env: MiniWob, policy: Policy, plan: Plan) -> list[Tested]:
     tested = []
     for task in plan.tasks:
         for seed, goal in _goals(env, task, plan.episodes, plan.seed_prefix):
-            trial = run_agent(
-                policy, env, goal, plan.limit_steps, credential=_credential
-            )
+            limit = steps_allowed(goal, shown)
+            trial = run_agent(policy, env, goal, limit, credential=_credential)
             tested.append(Tested(task, seed, trial))
     return tested
 
@@ -121,9 +123,17 @@ def demonstrations(dataset: Dataset) -> list[Demonstration]:
     return found
 
 
-def longest(shown: Sequence[Demonstration]) -> int:
-    """Return the number of actions of the longest demonstration."""
-    return max((len(one.steps) for one in shown), default=1)
+def steps_allowed(goal: str, shown: Sequence[Demonstration]) -> int:
+    """Return twice the length of the longest demonstration of tasks like this one.
+
+    Like it are the demonstrations whose goals share the most words with it, at least
+    ten of them: a dataset names goals, not tasks.
+    """
+    words = frozenset(goal_words(goal))
+    nearest = sorted(
+        shown, key=lambda one: -overlap(words, frozenset(goal_words(one.goal)))
+    )
+    return 2 * max((len(one.steps) for one in nearest[:_NEAREST]), default=1)
 
 
 def summary(
