@@ -12,8 +12,8 @@ from Xlib import display
 
 sys.path.insert(0, str(Path(__file__).parents[3]))  # `demo` is not installed
 
-from overt.research.evaluate.desk import browser, desk
 from overt.protocol.errors import CaptureError
+from overt.research.evaluate.desk import browser, desk
 
 STATUS = DBusAddress(
     "/org/a11y/bus", bus_name="org.a11y.Bus", interface="org.a11y.Status"
