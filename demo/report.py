@@ -93,7 +93,8 @@ def _episodes(run: Run, folder: Path) -> list[dict[str, Any]]:
     for row in dataset.rows():
         by_episode.setdefault(row["episode"], []).append(row)
     longest = sorted(by_episode.values(), key=lambda rows: -len(rows))
-    shown = list({rows[0]["goal"][:12]: rows for rows in longest[:40]}.values())[:3]
+    kinds = {rows[0]["goal"][:12]: rows for rows in reversed(longest)}
+    shown = sorted(kinds.values(), key=lambda rows: -len(rows))[:3]
     pictures = folder / "pictures"
     pictures.mkdir(exist_ok=True)
     return [_episode(rows, number, pictures) for number, rows in enumerate(shown)]

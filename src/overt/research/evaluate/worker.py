@@ -34,7 +34,8 @@ End = Callable[[Status], object]
 _SECRET_WAIT_S = 0.27
 _OUTCOME_WAIT_S = 3.0
 _TYPO_SHARE = 0.12
-_MOST_LOOKS = 5
+_MOST_LOOKS = 10
+_CALM_S = 0.025
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890")
 _KEY_KINDS = (EventKind.KEY_PRESS, EventKind.KEY_RELEASE)
 
@@ -218,12 +219,17 @@ class Worker:
 
     def _before(self, action: Action, *, canary: str = "") -> None:
         """Keep the screen just before an action, once it has stopped painting."""
+        self._await_calm()
         pixels = self._env.screenshot()
-        for _ in range(_MOST_LOOKS):
-            before, pixels = pixels, self._env.screenshot()
-            if (before == pixels).all():
-                break
         self._note(action, time.monotonic_ns(), pixels, canary)
+
+    def _await_calm(self) -> None:
+        """Wait until the screen has not changed for a moment: a person acts then."""
+        for _ in range(_MOST_LOOKS):
+            before = self._env.screenshot()
+            time.sleep(_CALM_S)
+            if (before == self._env.screenshot()).all():
+                return
 
     def _note(
         self,
