@@ -155,22 +155,26 @@ def _cell(cell: dict[str, Any] | None) -> str:
 
 
 def _print_ways_on(run: Run, folder: Path, console: Console) -> None:
+    """Say how the pages open: on the server, and on a participant's machine."""
+    port, broker_port = run.state.figures["ports"]
     base = f"OVERT_PASSPHRASE_FILE={run.passphrase_file}"
-    overt = ".venv/bin/overt"
-    console.print(f"\nReport: {folder}/index.html, {folder}/report.json")
-    console.print(
-        "The servers again, and their pages (no content is ever shown there):"
-    )
-    console.print(
-        f"  {base} {overt} serve --data {run.folder}/server"
-        f" --programme {run.folder}/programme",
-        soft_wrap=True,
-    )
-    console.print(
-        f"  {base} {overt} console open --server URL"
-        f" --as {run.key('omar')} --name omar"
-        "   (approver; stella: steward, ada: auditor)",
-        soft_wrap=True,
-    )
-    console.print("A participant's own page: recorded, sent, who read it, withdraw:")
-    console.print(f"  {base} OVERT_HOME={run.home(1)} {overt} my", soft_wrap=True)
+    programme = run.folder / "programme"
+    ways = {
+        f"Report: {folder}/index.html, {folder}/report.json": "",
+        "Start the servers again (leave them running):": (
+            f"{base} .venv/bin/overt serve --data {run.folder / 'server'}"
+            f" --programme {programme} --port {port} --broker-port {broker_port}"
+        ),
+        "The server's pages, which never show content, for the approver omar"
+        " (stella is steward, ada auditor):": (
+            f"{base} .venv/bin/overt console open --server http://127.0.0.1:{port}"
+            f" --folder {programme} --as {run.key('omar')} --name omar"
+        ),
+        "A participant's own pages: recorded, sent, who read it, withdraw:": (
+            f"{base} OVERT_HOME={run.home(1)} .venv/bin/overt my"
+        ),
+    }
+    for sentence, command in ways.items():
+        console.print(f"\n{sentence}")
+        if command:
+            console.print(f"  {command}", soft_wrap=True)
