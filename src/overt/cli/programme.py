@@ -81,11 +81,14 @@ def create(
     from overt.protocol.ids import new_id
     from overt.protocol.programme import Anchor, programme_from_toml, sign_programme
 
-    draft = programme_from_toml(
-        file.read_text(encoding="utf-8"),
-        programme=new_id("prog"),
-        services=read_json(services, what="The services file"),
-    )
+    text, keys_of_services = _read_toml(file), read_json(services, what="The services")
+    try:
+        draft = programme_from_toml(
+            text, programme=new_id("prog"), services=keys_of_services
+        )
+    except UsageError as error:
+        said = Exception.__str__(error)  # without the remedy
+        raise UsageError(f"{file}: {said}", remedy=error.remedy) from error
     if len(set(holders)) < draft.threshold:
         raise UsageError(
             f"{draft.threshold} holders must sign; {len(set(holders))} are named."
@@ -107,6 +110,27 @@ def create(
         },
         as_json=as_json,
     )
+
+
+def _read_toml(file: Path) -> str:
+    """Return a programme file's text.
+
+    Raises:
+        UsageError: It is not TOML; the message names the file and the line.
+    """
+    import tomllib
+
+    remedy = "Mend the file; nothing was written."
+    try:
+        text = file.read_text(encoding="utf-8")
+        tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file} is not UTF-8 text.", remedy=remedy) from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{file} is not TOML: {error}.", remedy=remedy) from error
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.") from error
+    return text
 
 
 def _ceremony(

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--database", default="", help="URL; SQLite in --data where empty.")
 @click.option("--objects", default="", help="URL; files in --data where empty.")
 @click.option("--only", type=click.Choice(["vault", "broker"]), help="Start one alone.")
+@click.option("--parent", type=int, hidden=True, help="Pipe that ends with the parent.")
 @passphrase_option
 @json_option
 def serve(
@@ -52,6 +54,7 @@ def serve(
     database: str,
     objects: str,
     only: str | None,
+    parent: int | None,
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
@@ -74,6 +77,8 @@ def serve(
         "database": database or f"sqlite:///{(data / 'vault' / 'rows.db').absolute()}",
         "objects": objects or (data / "vault" / "objects").absolute().as_uri(),
     }
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     if only == "broker":
         _run(_broker(data, programme, passphrase_file, places), broker_port)
     elif only == "vault":
@@ -212,8 +217,15 @@ def _free_port(port: int) -> int:
 def _supervise(data: Path, port: int, broker_port: int, *, as_json: bool) -> None:
     """Start both with this command's own arguments; end both when one ends."""
     ports = ["--port", str(port), "--broker-port", str(broker_port)]
+    reader, writer = os.pipe()  # only this process holds the writing end
     base = [sys.executable, "-m", "overt.cli", *sys.argv[1:], *ports]
-    parts = [subprocess.Popen([*base, "--only", name]) for name in ("broker", "vault")]
+    parts = [
+        subprocess.Popen(
+            [*base, "--only", name, "--parent", str(reader)], pass_fds=[reader]
+        )
+        for name in ("broker", "vault")
+    ]
+    os.close(reader)
     addresses = {
         "vault": f"http://{LOOPBACK}:{port}",
         "broker": f"http://{LOOPBACK}:{broker_port}",
@@ -231,8 +243,19 @@ def _supervise(data: Path, port: int, broker_port: int, *, as_json: bool) -> Non
             part.terminate()
         for part in parts:
             part.wait(10)
+        os.close(writer)
     if code:
         raise VaultError("One of the servers ended; its message stands above.")
+
+
+def _end_with(parent: int) -> None:
+    """End this process in order once the parent's end of a pipe is closed.
+
+    A supervisor that is killed leaves no server behind that holds its port.
+    """
+    while os.read(parent, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _wait_any(parts: list[subprocess.Popen[bytes]]) -> int:

@@ -105,7 +105,7 @@ def enrol(
             remedy="Set OVERT_HOME to another folder to enrol once more.",
         )
     envelope = client.programme()
-    programme = invitation.anchor.programme_of(envelope)
+    programme = _pinned(invitation, envelope)
     document, device = _register(home, invitation, passphrase)
     try:
         receipt = client.enrol(document)
@@ -121,6 +121,22 @@ def enrol(
     write_paper(home.enrolment, _enrolment_body(invitation, device))
     home.enrolling.unlink(missing_ok=True)
     return load_enrolment(home)
+
+
+def _pinned(invitation: Invitation, envelope: Json) -> Programme:
+    """Return the server's programme, if it is the one that the invitation pins.
+
+    Raises:
+        SealError: It is another.
+    """
+    try:
+        return invitation.anchor.programme_of(envelope)
+    except SealError as error:
+        raise SealError(
+            f"The server {invitation.server} shows another programme than the"
+            f" invitation pins. {error}",
+            remedy="Ask where you got the invitation; nothing was sent or kept.",
+        ) from error
 
 
 def _register(home: Home, invitation: Invitation, passphrase: str) -> tuple[Json, str]:

@@ -78,9 +78,9 @@ class Indicator:
         )
         self._badges: tuple[Badge, ...] = (Badge("grey", "Not recording: starting"),)
         self._told_s = self._looked_s = 0.0
-        self._seen_s = time.monotonic()
         self._pending = b""
         self.rect = self._wait_for_window()
+        self._seen_s = time.monotonic()  # its start may have taken long
         self.show(self._badges[0])
 
     def show(self, badge: Badge) -> None:

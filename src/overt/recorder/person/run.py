@@ -104,6 +104,8 @@ def record(
         ConsentError: Recording is or became not allowed; the reason says why.
         CaptureError: The display cannot be recorded, or the indicator went.
     """
+    if not display:
+        raise CaptureError(missing(None)[0], remedy="Run: overt doctor")
     keeper = LeaseKeeper(who.home, who.enrolment, who.client)
     permission = Permission(who.home, who.identity.device.public_key(), keeper)
     with display_lock(who.home, display):

@@ -15,11 +15,18 @@ from typing import TYPE_CHECKING
 from overt.protocol.consent import Receipt, verify_receipt
 from overt.protocol.errors import (
     ConsentError,
+    DataError,
     NetworkError,
     OvertError,
     SealError,
 )
-from overt.protocol.sealing import SealedHeader, seal_segment, sealed_digest
+from overt.protocol.sealing import (
+    SealedHeader,
+    parse_sealed,
+    seal_segment,
+    sealed_digest,
+    verify_sealed,
+)
 from overt.protocol.segment import end_segment, read_segment
 from overt.recorder.person.consenting import standing
 from overt.recorder.person.enrol import keep_receipt
@@ -27,6 +34,7 @@ from overt.recorder.spool import SpoolState, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from overt.protocol.programme import Programme
     from overt.recorder.person.enrol import Enrolment
@@ -93,9 +101,10 @@ class Sender:
 
     def _send_one(self, segment: str) -> Sent:
         path = self.home.outbox / f"{segment}.ovsl"
-        if not path.exists():
-            write_private(path, self._sealed(segment))
-        sealed = path.read_bytes()
+        sealed = self._waiting(path)
+        if sealed is None:
+            sealed = self._sealed(segment)
+            write_private(path, sealed)
         answer = self.client.put_segment(segment, sealed)
         receipt = verify_receipt(answer, self.programme, digest=sealed_digest(sealed))
         if (receipt.kind, receipt.subject) != ("segment", segment):
@@ -104,6 +113,15 @@ class Sender:
         self.home.spool.set_state(segment, SpoolState.SENT, answer)
         path.unlink()
         return Sent(segment, receipt)
+
+    def _waiting(self, path: Path) -> bytes | None:
+        """Return what was sealed before, if it is whole and this device's."""
+        try:
+            data = path.read_bytes()
+            verify_sealed(parse_sealed(data), self.identity.device.public_key())
+        except (FileNotFoundError, DataError, SealError):
+            return None
+        return data
 
     def _sealed(self, segment: str) -> bytes:
         data = self.home.spool.read(segment, self.identity.own)
