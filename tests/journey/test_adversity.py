@@ -22,6 +22,7 @@ import pytest
 from overt.protocol.errors import DataError
 from overt.recorder.person.identity import unlock
 from overt.recorder.person.vault_client import VaultClient
+from tests.fakes.court import finish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ def send_and_check(person: Any, *segments: str) -> None:
 
 
 def test_a_display_that_cannot_be_recorded_is_refused(
-    person: Any, end_command: Any, other_screen: Any, old_display: str
+    person: Any, other_screen: Any, old_display: str
 ) -> None:
     deaf = other_screen("-extension", "RECORD").name
     plain = other_screen().name
@@ -61,7 +62,7 @@ def test_a_display_that_cannot_be_recorded_is_refused(
     ]
     running = [person.start("record", **env) for env, _ in cases]
     for (env, words), process in zip(cases, running, strict=True):
-        told = end_command(process, 4)
+        told = finish(process, 4)
         said = f"{told['error']} {told['remedy']}"
         assert all(word in said for word in words), (env, said)
         assert "overt doctor" in said
@@ -122,21 +123,21 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 
 
 def test_killed_servers_end_recording_and_what_is_recorded_waits(
-    court: Any, person: Any, record: Any, end_command: Any
+    court: Any, person: Any, record: Any
 ) -> None:
     recording = record(person)
     recording.wait_until_alive()
     recording.work()
     court.kill()
     killed_s = time.monotonic()
-    told = end_command(recording.process, 3)
+    told = finish(recording.process, 3)
     assert time.monotonic() - killed_s < 4 + 4  # the lease, and the farewell
     assert "No fresh word from the server" in told["error"]
     assert f"The server {court.servers.vault} is away" in told["error"]
     (segment,) = person.states()
     assert person.states() == {segment: "waiting"}
     assert person.run("review", "--approve-all")["approved"] == [segment]
-    told = end_command(person.start("send"), 9)
+    told = finish(person.start("send"), 9)
     assert court.servers.vault in told["error"]
     assert "kept" in told["remedy"]
     assert person.states() == {segment: "approved"}
@@ -196,7 +197,7 @@ def test_a_sender_killed_in_the_middle_goes_on_with_the_same_bytes(
 
 
 def test_a_full_disk_ends_recording_and_loses_nothing(
-    court: Any, record: Any, screen: Any, end_command: Any, small_disk: Any
+    court: Any, record: Any, screen: Any, small_disk: Any
 ) -> None:
     disk = small_disk(2500)
     person = court.person(root=disk.folder / "home")
@@ -206,7 +207,7 @@ def test_a_full_disk_ends_recording_and_loses_nothing(
     while recording.process.poll() is None and time.monotonic() < until:
         screen.paint_noise()
         time.sleep(0.15)
-    told = end_command(recording.process, 4)
+    told = finish(recording.process, 4)
     assert "No space left on device" in told["error"]
     assert "Free disk space" in told["remedy"]
     assert not person.half_files()
@@ -250,13 +251,13 @@ def test_a_full_vault_takes_nothing_by_half(
 
 
 def test_a_clock_that_jumps_ends_recording_and_says_so(
-    person: Any, record: Any, clock: Any, end_command: Any
+    person: Any, record: Any, clock: Any
 ) -> None:
     recording = record(person, **clock.env)
     recording.wait_until_alive()
     recording.work(1.2)
     clock.set(2 * 3600)
-    told = end_command(recording.process, 3)
+    told = finish(recording.process, 3)
     assert "time is off; set the clock" in told["error"]
     (segment,) = person.states()
     assert person.states() == {segment: "waiting"}

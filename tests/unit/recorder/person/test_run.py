@@ -16,7 +16,8 @@ from Xlib import X, display
 from Xlib.ext import xtest
 
 from overt.protocol.errors import CaptureError, ConsentError, UsageError
-from overt.protocol.records import InputRecord, MarkRecord
+from overt.protocol.programme import AllowRule
+from overt.protocol.records import InputRecord, Level, MarkRecord
 from overt.protocol.segment import mark_bytes
 from overt.recorder.person.consenting import withdraw
 from overt.recorder.person.control import ControlClient
@@ -247,6 +248,36 @@ def test_forgetting_while_it_records(
     assert not after & set(before)
     left = [path.name for path in consenting.home.spool.folder.iterdir()]
     assert not [name for name in left if name.split(".")[0] in before]
+
+
+@pytest.fixture
+def masked(vault: Any) -> None:
+    """A programme that masks; asked for before anybody enrols."""
+    vault.change(allow=(AllowRule("Allowed", Level.MASKED),))
+
+
+@pytest.mark.usefixtures("masked")
+def test_below_clear_text_is_covered_and_plain_places_keep_their_colour(
+    consenting: SimpleNamespace, client: Any, request: pytest.FixtureRequest
+) -> None:
+    window = _window(client)
+    pen = window.create_gc(foreground=0xFFFFFF, background=0x336699)
+    window.draw_text(pen, 40, 60, b"canary words")
+    client.sync()
+    recording = request.getfixturevalue("recording")
+    time.sleep(0.8)
+    window.draw_text(pen, 40, 160, b"canary words")
+    client.sync()
+    time.sleep(1.5)
+    recording.control.call("stop")
+    assert recording.end()[0] == 0
+    (entry,) = consenting.home.spool.entries()
+    opened = open_own(consenting.home.spool, entry.segment, consenting.identity.own)
+    last = list(screens(opened))[-1].pixels
+    assert last[250, 250].tolist() == [0x33, 0x66, 0x99]
+    for baseline in (60, 160):
+        assert (last[baseline - 8 : baseline, 42:100] == 128).all()
+    assert not (last == 0xFF).all(axis=2).any()
 
 
 def test_stop_ends_it_at_once(recording: Recording) -> None:
