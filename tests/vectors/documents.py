@@ -391,3 +391,21 @@ def add_key_file(book: Book) -> None:
         "DataError",
         "out of bounds",
     )
+    wide = file | {"kdf": file["kdf"] | {"p": 1 << 10}}
+    book.bad(
+        "key-lanes.json",
+        "key",
+        "a derivation of an hour",
+        pretty(wide),
+        "DataError",
+        "out of bounds",
+    )
+    without = {name: one for name, one in file["kdf"].items() if name != "p"}
+    book.bad(
+        "key-lacks.json",
+        "key",
+        "a derivation without p",
+        pretty(file | {"kdf": without}),
+        "DataError",
+        "not an overt key file",
+    )

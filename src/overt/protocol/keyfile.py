@@ -19,8 +19,11 @@ from overt.protocol.errors import DataError, SealError
 if TYPE_CHECKING:
     from overt.protocol.canonical import Json
 
-SCRYPT_N, SCRYPT_R, SCRYPT_P = 1 << 15, 8, 1  # 32 MiB; OWASP's least for scrypt
-MAX_SCRYPT_N = 1 << 20
+# 32 MiB, three times; OWASP's least for scrypt at this n: N=2^17 p=1, N=2^16 p=2,
+# N=2^15 p=3, each with r=8 (Password Storage Cheat Sheet)
+SCRYPT_N, SCRYPT_R, SCRYPT_P = 1 << 15, 8, 3
+MAX_SCRYPT_N, MAX_SCRYPT_P = 1 << 20, 16
+MAX_SCRYPT_WORK = 1 << 20  # n times p: seconds at most, also for a stranger's file
 
 
 def lock_secret(secret: bytes, passphrase: str, about: Json) -> Json:
@@ -32,13 +35,12 @@ def lock_secret(secret: bytes, passphrase: str, about: Json) -> Json:
         about: What it is (kind, name, public halves); stands in clear, authenticated.
     """
     salt, nonce = os.urandom(16), os.urandom(12)
-    sealed = AESGCM(_derive(passphrase, salt, SCRYPT_N)).encrypt(
-        nonce, secret, canonical_bytes(about)
-    )
+    key = _derive(passphrase, salt, (SCRYPT_N, SCRYPT_P))
+    sealed = AESGCM(key).encrypt(nonce, secret, canonical_bytes(about))
     return {
         "overt": "key.v1",
         "about": about,
-        "kdf": {"name": "scrypt", "n": SCRYPT_N, "salt": b64(salt)},
+        "kdf": {"name": "scrypt", "n": SCRYPT_N, "p": SCRYPT_P, "salt": b64(salt)},
         "sealed": b64(nonce + sealed),
     }
 
@@ -68,23 +70,29 @@ def unlock_secret(file: Json, passphrase: str) -> bytes:
         raise SealError("The passphrase is wrong, or the key file altered.") from error
 
 
-def _parts_of(file: Json) -> tuple[int, Json, bytes, bytes]:
+def _parts_of(file: Json) -> tuple[tuple[int, int], Json, bytes, bytes]:
     """Return cost, what the key is, salt and sealed bytes of a key file."""
     try:
         if file["overt"] != "key.v1" or file["kdf"]["name"] != "scrypt":
             raise DataError("The file is not an overt key file.")
-        cost, about = file["kdf"]["n"], file["about"]
+        cost, about = (file["kdf"]["n"], file["kdf"]["p"]), file["about"]
         salt = unb64(file["kdf"]["salt"], what="a key file's salt")
         sealed = unb64(file["sealed"], what="a key file's content")
     except (KeyError, TypeError, ValueError) as error:
         raise DataError("The file is not an overt key file.") from error
-    if type(cost) is not int or not isinstance(about, dict):
+    if any(type(one) is not int for one in cost) or not isinstance(about, dict):
         raise DataError("The file is not an overt key file.")
-    if not 2 <= cost <= MAX_SCRYPT_N or cost & (cost - 1):
+    if not _bearable(*cost):
         raise DataError("A key file asks for a key derivation that is out of bounds.")
     return cost, about, salt, sealed
 
 
-def _derive(passphrase: str, salt: bytes, cost: int) -> bytes:
-    kdf = Scrypt(salt=salt, length=32, n=cost, r=SCRYPT_R, p=SCRYPT_P)
+def _bearable(n: int, p: int) -> bool:
+    """Whether a cost is one of scrypt's and within this reader's bounds."""
+    power = 2 <= n <= MAX_SCRYPT_N and not n & (n - 1)
+    return power and 1 <= p <= MAX_SCRYPT_P and n * p <= MAX_SCRYPT_WORK
+
+
+def _derive(passphrase: str, salt: bytes, cost: tuple[int, int]) -> bytes:
+    kdf = Scrypt(salt=salt, length=32, n=cost[0], r=SCRYPT_R, p=cost[1])
     return kdf.derive(passphrase.encode())

@@ -36,6 +36,25 @@ def test_a_cost_out_of_bounds_is_refused(locked: Any, cost: Any) -> None:
         keyfile.unlock_secret(changed, "words")
 
 
+@pytest.mark.parametrize("lanes", [0, -1, 17, 1 << 40, 1.5, True, "3", None])
+def test_a_number_of_lanes_out_of_bounds_is_refused(locked: Any, lanes: Any) -> None:
+    changed = copy.deepcopy(locked)
+    changed["kdf"]["p"] = lanes
+    with pytest.raises(DataError):
+        keyfile.unlock_secret(changed, "words")
+
+
+def test_bounds_hold_for_the_work_together(locked: Any) -> None:
+    changed = copy.deepcopy(locked)
+    changed["kdf"] |= {"n": 1 << 18, "p": 8}
+    with pytest.raises(DataError, match="out of bounds"):
+        keyfile.unlock_secret(changed, "words")
+
+
+def test_the_cost_is_what_owasp_asks_for_at_least(locked: Any) -> None:
+    assert (locked["kdf"]["n"], locked["kdf"]["p"]) == (1 << 15, 3)
+
+
 @pytest.mark.parametrize(
     "change",
     [
