@@ -17,7 +17,7 @@ halted) or 503.
 | GET READERS | device, signed call | | {"reads": [{log_index, day, purpose, requester, request, segment}], "checkpoint": text} |
 | POST INVITATIONS | steward, signed call | {person, code_sha256, person_key, expires_utc_s} | {} |
 | POST REQUESTS | researcher, signed call | `access-request.v1` | {request, digest} |
-| GET REQUESTS | researcher, approver, steward, auditor; signed call | | {"requests": [{request, document, digest, state, approvals: [documents]}]} |
+| GET REQUESTS | researcher, approver, steward, auditor; signed call | | {"requests": [{request, document, digest, state, approvals: [documents]}]}; a researcher's own alone |
 | POST REQUESTS/{request}/approvals | approver, signed call | `approval.v1` | {state} |
 | POST HALTS | steward or representative, signed call | `halt.v1` | {state} |
 | GET STATE | steward, auditor, representative, operator; signed call | | {state, reason, version, devices, consents, segments, reads, requests}; counts of people below 5 are null |

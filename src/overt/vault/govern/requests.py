@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from overt.vault.govern.registry import Registry
     from overt.vault.store.database import Database
 
+# roles that see every request; who else may ask sees their own
+SEE_ALL = frozenset({"approver", "representative", "steward", "auditor"})
+
 
 @dataclass(frozen=True, slots=True)
 class RequestFile:
@@ -229,6 +232,19 @@ def request_files(database: Database) -> list[tuple[str, RequestFile]]:
     with database.read() as session:
         ids = list(session.scalars(select(AccessRequestRow.request_id)))
     return [(name, request_file(database, name)) for name in ids]
+
+
+def may_see(caller: Caller, file: RequestFile, programme: Programme) -> bool:
+    """Whether a caller whom the policy shows requests may see this one.
+
+    Researchers see their own; a request that nobody on the roster signed is nobody's.
+    """
+    if set(caller.roles) & SEE_ALL:
+        return True
+    try:
+        return file.request(programme).requester == caller.name
+    except OvertError:
+        return False
 
 
 def _file(row: AccessRequestRow, approvals: list[ApprovalRow]) -> RequestFile:

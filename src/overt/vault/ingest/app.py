@@ -214,9 +214,11 @@ def submit_request(
     return requests.submit(parts.registry, caller, envelope)
 
 
-@members.get(routes.REQUESTS, dependencies=[Depends(Allow("see_requests"))])
-def list_requests(parts: Parts) -> Json:
-    """Return every access request with its decisions."""
+@members.get(routes.REQUESTS)
+def list_requests(
+    parts: Parts, caller: Annotated[Caller, Depends(Allow("see_requests"))]
+) -> Json:
+    """Return the access requests that a member may see, with their decisions."""
     registry = parts.registry
     in_force, now_s = registry.roster.programme(), registry.now_s
     return {
@@ -229,6 +231,7 @@ def list_requests(parts: Parts) -> Json:
                 "approvals": list(file.approvals),
             }
             for request_id, file in requests.request_files(registry.database)
+            if requests.may_see(caller, file, in_force)
         ]
     }
 
