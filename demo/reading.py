@@ -42,8 +42,8 @@ def request_and_release(run: Run, servers: Servers) -> dict[str, Any]:
     request = asked[-1]["request"]
     for name in ("rita", "omar"):
         run.overt(
-            "access", "approve", request, "--as", run.key(name), "--name", name,
-            "--folder", folder, **server,
+            "access", "approve", request, "--yes", "--as", run.key(name),
+            "--name", name, "--folder", folder, **server,
         )  # fmt: skip
     released = run.overt("release", "--as", run.key("rene"), "--job", job, **server)
     return {"request": request, "segments_released": released["segments"]}

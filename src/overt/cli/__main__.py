@@ -70,15 +70,24 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; turn overt's errors into messages and exit codes."""
+        """Run the command; turn errors into messages and exit codes."""
+        words = [*ctx.args]
         try:
             return super().invoke(ctx)
         except OvertError as error:
-            raise failure(error, as_json=wants_json(ctx)) from error
+            raise failure(error, as_json=wants_json(ctx, words)) from error
         except click.UsageError as error:
-            if not wants_json(ctx):
+            if not wants_json(ctx, words):
                 raise
             raise Failure(error.format_message(), "", 2, as_json=True) from error
+        except click.Abort as error:
+            text = "Broken off; what was not done stays undone."
+            raise Failure(text, "", 1, as_json=wants_json(ctx, words)) from error
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            text = f"{error.filename or 'The system'}: {error.strerror or error}."
+            raise Failure(text, "", 1, as_json=wants_json(ctx, words)) from error
 
 
 @click.command(

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from overt.protocol import errors
 from overt.protocol.calls import sign_call
 from overt.protocol.canonical import canonical_bytes, parse_json
-from overt.protocol.errors import NetworkError, OvertError, VaultError
+from overt.protocol.errors import NetworkError
+from overt.protocol.refusal import refusal
+from overt.recorder.person.vault_client import check_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,12 @@ class Caller:
     """Calls one server in the name of one key."""
 
     def __init__(self, server: str, key: Ed25519PrivateKey) -> None:
-        self._server, self._key = server.rstrip("/"), key
+        """Take the server's address and the key that signs the calls.
+
+        Raises:
+            UsageError: It is no address, or plain HTTP beyond this machine.
+        """
+        self._server, self._key = check_server(server.rstrip("/")), key
 
     def send(self, method: str, target: str, body: Json | None = None) -> Json:
         """Send a signed call and return its JSON answer.
@@ -69,26 +75,13 @@ class Caller:
                 content=data,
                 headers=headers,
                 timeout=TIMEOUT_S,
+                trust_env=False,  # no proxy stands between a member and the vault
             ) as answer:
                 if answer.status_code >= 300:
-                    raise refusal(answer.status_code, answer.read())
+                    said = answer.read()
+                    raise refusal(answer.status_code, said, server=self._server)
                 yield from answer.iter_bytes()
         except httpx.HTTPError as error:
             raise NetworkError(
                 f"{self._server} does not answer.", remedy="Is `overt serve` running?"
             ) from error
-
-
-def refusal(status: int, body: bytes) -> OvertError:
-    """Return the error that a server's answer carries."""
-    try:
-        answer = parse_json(body, what="An error")
-    except OvertError:
-        return VaultError(f"The server answered {status}.")
-    kind = getattr(errors, str(answer.get("code", "")), VaultError)
-    if not (isinstance(kind, type) and issubclass(kind, OvertError)):
-        kind = VaultError
-    return kind(
-        str(answer.get("error", f"The server answered {status}.")),
-        remedy=str(answer.get("remedy", "")),
-    )

@@ -9,14 +9,23 @@ import click
 
 from overt.cli.output import emit, exit_codes, json_option
 from overt.cli.participant import passphrase_option, person
-from overt.protocol.errors import ConsentError, NetworkError, SealError
+from overt.protocol.errors import (
+    ConsentError,
+    DataError,
+    GovernError,
+    NetworkError,
+    SealError,
+    VaultError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from overt.protocol.programme import Programme
 
-_EXITS = exit_codes(ConsentError, SealError, NetworkError)
+_EXITS = exit_codes(
+    ConsentError, SealError, VaultError, GovernError, DataError, NetworkError
+)
 
 
 @click.group()

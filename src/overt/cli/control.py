@@ -9,13 +9,13 @@ import click
 
 from overt.cli.output import emit, exit_codes, json_option
 from overt.cli.participant import display_option, own_home, recorder
-from overt.protocol.errors import CaptureError, ConsentError
+from overt.protocol.errors import CaptureError, ConsentError, DataError
 
 if TYPE_CHECKING:
     from overt.protocol.canonical import Json
 
 _NOBODY = "No recorder runs here. Start one: overt record"
-_EXITS = exit_codes(ConsentError, CaptureError)
+_EXITS = exit_codes(ConsentError, CaptureError, DataError)
 
 
 @click.group()

@@ -13,10 +13,13 @@ from overt.protocol.errors import (
     GovernError,
     NetworkError,
     SealError,
+    VaultError,
 )
 
 
-@click.command(epilog=exit_codes(SealError, GovernError, DataError, NetworkError))
+@click.command(
+    epilog=exit_codes(SealError, VaultError, GovernError, DataError, NetworkError)
+)
 @click.argument("invitation", type=click.Path(path_type=Path, dir_okay=False))
 @passphrase_option
 @json_option

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from overt.cli.members import passphrase_option, read_passphrase
+from overt.cli.files import whole_file
+from overt.cli.members import read_passphrase
 from overt.cli.output import emit, exit_codes, json_option
+from overt.cli.participant import passphrase_option
 from overt.cli.refine import job_option
-from overt.protocol.errors import CaptureError, DataError, SealError
+from overt.protocol.errors import CaptureError, DataError, SealError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,9 +34,26 @@ BASELINES = ("random", "replay", "untrained")
     show_default=True,
     help=f"Name of a checkpoint, or {', '.join(BASELINES)}.",
 )
-@click.option("--task", "tasks", multiple=True, required=True)
-@click.option("--episodes", default=20, show_default=True, help="A task.")
-@click.option("--seed-prefix", default="test", show_default=True)
+@click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    required=True,
+    help="A task of the benchmark, for example click-test-2; repeatable.",
+)
+@click.option(
+    "--episodes",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How many a task.",
+)
+@click.option(
+    "--seed-prefix",
+    default="test",
+    show_default=True,
+    help="Of the episodes' seeds; another one gives other episodes.",
+)
 @passphrase_option
 @json_option
 def evaluate(
@@ -62,6 +80,7 @@ def evaluate(
     key = open_job(job, read_passphrase(passphrase_file, what="the job's key"))
     dataset = open_dataset(job / DATASET, key)
     shown = demonstrations(dataset)
+    _check(job, policy, tasks)
     with PageServer() as pages, Desk(human=False) as desk:
         browser = desk.start_browser(f"{pages.url}{tasks[0]}.html")
         with MiniWob(desk.display, browser.port, pages.url) as env:
@@ -75,6 +94,26 @@ def evaluate(
         for task, row in body["tasks"].items()
     ]
     emit(body, "\n".join([*lines, f"mean {body['mean']:.2f}"]), as_json=as_json)
+
+
+def _check(job: Path, policy: str, tasks: tuple[str, ...]) -> None:
+    """Check that tasks and policy are there, before a desktop is started.
+
+    Raises:
+        UsageError: There is no page of that name.
+        DataError: There is no checkpoint of that name.
+    """
+    from overt.cli.train import checkpoint_path
+    from overt.research.evaluate.pages import miniwob_root
+
+    for task in tasks:
+        plain = task.replace("-", "").isalnum()
+        if not plain or not (miniwob_root() / "miniwob" / f"{task}.html").is_file():
+            raise UsageError(f"The benchmark has no task {task!r:.40}.")
+    if policy not in {"random", "replay"}:
+        path = checkpoint_path(job, "trained" if policy == "untrained" else policy)
+        if not path.exists():
+            raise DataError(f"There is no {path}.", remedy="Run: overt train.")
 
 
 def _policy(
@@ -110,15 +149,7 @@ def _seal_log(
     from overt.protocol.sealing import seal_blob
     from overt.research.evaluate.suite import log_json
 
-    folder = job / "evaluations"
-    folder.mkdir(exist_ok=True, mode=0o700)
     data = json.dumps(body | {"log": log_json(tested)}).encode()
     blob = seal_blob(data, key.public, {"kind": "evaluation", "policy": policy})
-    draft = folder / f"{policy}.json.sealed.part"
-    with os.fdopen(
-        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
-    ) as file:
+    with whole_file(job / "evaluations" / f"{policy}.json.sealed") as file:
         file.write(blob)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(folder / f"{policy}.json.sealed")

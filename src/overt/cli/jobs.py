@@ -1,38 +1,68 @@
 """A job's folder: its key under a passphrase, and what it makes, sealed to that key.
 
-Input: the folder of `overt access request --job`. Output: the job's sealing key and
-the places of release, dataset, checkpoints and evaluation logs. Nothing in the folder
-is plaintext.
+Input: the folder of `overt access request --job`. Output: the job's sealing key, its
+request, and the places of release, dataset, checkpoints and evaluation logs. Nothing
+recorded stands in the folder in clear.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from overt.cli.members import read_json, write_json
-from overt.protocol.canonical import b64
+from overt.cli.files import check_output, read_json, write_json
+from overt.protocol.canonical import b64, parse_json, unb64
+from overt.protocol.errors import UsageError
 from overt.protocol.keyfile import lock_secret, unlock_secret
 from overt.protocol.sealing import SealingKey
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from overt.protocol.canonical import Json
     from overt.protocol.grants import AccessRequest
 
-KEY, RELEASE, DATASET = "job.key", "release.ovrl", "dataset"
+KEY, REQUEST, RELEASE, DATASET = "job.key", "request.json", "release.ovrl", "dataset"
 
 
-def make_job(folder: Path, draft: AccessRequest, passphrase: str) -> AccessRequest:
-    """Make the job's key; return the request with its public half.
+def check_job(folder: Path) -> None:
+    """Check that a job can be made in a folder.
+
+    Raises:
+        UsageError: It holds a job already, whose key opens its release; or it is not
+            writable.
+    """
+    if (folder / KEY).exists():
+        raise UsageError(
+            f"{folder} holds a job already.", remedy="Name a new folder with --job."
+        )
+    check_output(folder / KEY)
+
+
+@contextmanager
+def new_job(
+    folder: Path, draft: AccessRequest, passphrase: str
+) -> Iterator[AccessRequest]:
+    """Make the job's key; yield the request with its public half.
+
+    What fails in the block leaves no job behind.
 
     Raises:
         UsageError: The folder is not writable.
     """
     key = SealingKey.generate()
     about = {"kind": "job", "request": draft.request, "public": b64(key.public.raw)}
-    write_json(folder / KEY, lock_secret(key.raw, passphrase, about))
-    return replace(draft, job=b64(key.public.raw))
+    try:
+        write_json(folder / KEY, lock_secret(key.raw, passphrase, about))
+        yield replace(draft, job=b64(key.public.raw))
+    except BaseException:
+        with suppress(OSError):
+            (folder / REQUEST).unlink(missing_ok=True)
+            (folder / KEY).unlink(missing_ok=True)
+            folder.rmdir()
+        raise
 
 
 def open_job(folder: Path, passphrase: str) -> SealingKey:
@@ -41,6 +71,19 @@ def open_job(folder: Path, passphrase: str) -> SealingKey:
     Raises:
         UsageError: There is no job in the folder.
         SealError: The passphrase is wrong.
+        DataError: The key file is malformed.
     """
     body = read_json(folder / KEY, what="The job's key")
     return SealingKey(unlock_secret(body, passphrase))
+
+
+def read_request(folder: Path) -> Json:
+    """Return what a job's own request says; its signature is not checked.
+
+    Raises:
+        UsageError: There is none.
+        DataError: It is malformed.
+    """
+    document = read_json(folder / REQUEST, what="The request")
+    payload = unb64(str(document.get("payload", "")), what="the request")
+    return parse_json(payload, what="The request")

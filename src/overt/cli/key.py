@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from overt.cli.members import make_key, passphrase_option, read_passphrase
+from overt.cli.members import check_new, make_key, read_passphrase
+from overt.cli.options import NEW_FILE
 from overt.cli.output import emit, exit_codes, json_option
+from overt.cli.participant import passphrase_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.group()
@@ -20,7 +25,7 @@ def key() -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     required=True,
     help="The key file to write (mode 0600).",
 )
@@ -31,6 +36,7 @@ def new(name: str, output: Path, passphrase_file: Path | None, as_json: bool) ->
 
     Only the public half leaves this machine: put it into the programme's roster.
     """
+    check_new(output)
     passphrase = read_passphrase(passphrase_file, what=f"{name}'s key", confirm=True)
     about = make_key(name, output, passphrase)
     emit(about, f"{output}\npublic: {about['public']}", as_json=as_json)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from overt.cli.options import FOLDER, folder_option
 from overt.cli.output import emit, exit_codes, json_option
-from overt.protocol.errors import SealError, VaultError
+from overt.protocol.errors import DataError, SealError, VaultError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.group()
@@ -16,20 +20,17 @@ def log() -> None:
     """Check who read what."""
 
 
-@log.command(epilog=exit_codes(SealError, VaultError))
-@click.argument(
-    "log_folder", type=click.Path(exists=True, file_okay=False, path_type=Path)
-)
-@click.option(
-    "--folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    required=True,
-    help="The programme's folder; it names the log's key.",
-)
+@log.command(epilog=exit_codes(SealError, VaultError, DataError))
+@click.argument("log_folder", type=FOLDER)
+@folder_option
 @json_option
 def verify(log_folder: Path, folder: Path, as_json: bool) -> None:
-    """Rebuild the tree in LOG_FOLDER from its tiles; compare with the signed root."""
-    from overt.cli.programme import read_programme
+    """Rebuild the tree in LOG_FOLDER from its tiles; compare with the signed root.
+
+    The programme names the key that signs it. Ends with exit code 5 if anything does
+    not hold.
+    """
+    from overt.cli.founding import read_programme
     from overt.vault.log.verify import verify as verify_folder
 
     _, _, programme = read_programme(folder)

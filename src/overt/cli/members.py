@@ -7,15 +7,15 @@ comes from `--passphrase-file`, from OVERT_PASSPHRASE_FILE, or from a prompt.
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from overt.cli.files import check_output, read_json, write_json
 from overt.protocol.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -24,24 +24,17 @@ if TYPE_CHECKING:
 MIN_PASSPHRASE = 8
 
 
-def passphrase_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `--passphrase-file`."""
-    return click.option(
-        "--passphrase-file",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        envvar="OVERT_PASSPHRASE_FILE",
-        help="File whose first line is the passphrase; else it is asked for.",
-    )(command)
-
-
 def read_passphrase(file: Path | None, *, what: str, confirm: bool = False) -> str:
     """Return a passphrase from a file or a prompt.
 
     Raises:
-        UsageError: It is too short, or there is nobody to ask.
+        UsageError: It is too short, its file cannot be read or is open to others, or
+            there is nobody to ask.
     """
+    from overt.recorder.person.identity import read_passphrase as first_line
+
     if file is not None:
-        passphrase = (file.read_text(encoding="utf-8").splitlines() or [""])[0]
+        passphrase = first_line(file)
     elif not os.isatty(0):
         raise UsageError(
             f"The passphrase of {what} is needed and nobody can be asked.",
@@ -59,42 +52,15 @@ def read_passphrase(file: Path | None, *, what: str, confirm: bool = False) -> s
     return passphrase
 
 
-def read_json(path: Path, *, what: str) -> Json:
-    """Return the JSON object in a file.
+def check_new(path: Path) -> None:
+    """Check that a key file can be made, before a passphrase is asked for.
 
     Raises:
-        DataError: It is no JSON object.
-        UsageError: The file cannot be read.
+        UsageError: The file is there already or cannot be written.
     """
-    from overt.protocol.canonical import parse_json
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-    return parse_json(data, what=f"{what} ({path.name})")
-
-
-def write_json(path: Path, body: Json, *, mode: int = 0o600) -> None:
-    """Write a JSON file whole or not at all.
-
-    Raises:
-        UsageError: It cannot be written.
-    """
-    import json
-
-    temporary = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(body, file, indent=1, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+    if path.exists():
+        raise UsageError(f"{path} is there already; a key is never overwritten.")
+    check_output(path)
 
 
 def make_key(name: str, path: Path, passphrase: str) -> Json:
@@ -108,8 +74,7 @@ def make_key(name: str, path: Path, passphrase: str) -> Json:
     from overt.protocol.keyfile import lock_secret
     from overt.protocol.signing import public_text
 
-    if path.exists():
-        raise UsageError(f"{path} is there already; a key is never overwritten.")
+    check_new(path)
     key = Ed25519PrivateKey.generate()
     about = {"kind": "ed25519", "name": name, "public": public_text(key.public_key())}
     write_json(path, lock_secret(key.private_bytes_raw(), passphrase, about))

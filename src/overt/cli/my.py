@@ -8,7 +8,7 @@ import click
 
 from overt.cli.output import emit, exit_codes, json_option
 from overt.cli.participant import passphrase_option, person
-from overt.protocol.errors import ConsentError, SealError
+from overt.protocol.errors import ConsentError, DataError, SealError
 
 if TYPE_CHECKING:
     import socket
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 
-@click.command(epilog=exit_codes(ConsentError, SealError))
+@click.command(epilog=exit_codes(ConsentError, SealError, DataError))
 @click.option("--port", default=0, help="Port on 127.0.0.1; by default a free one.")
 @click.option("--no-browser", is_flag=True, help="Print the address; open nothing.")
 @passphrase_option

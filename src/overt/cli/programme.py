@@ -6,41 +6,46 @@ import base64
 import hashlib
 import secrets
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from overt.cli.members import (
-    make_key,
-    open_key,
-    passphrase_option,
-    read_json,
-    read_passphrase,
-    write_json,
+from overt.cli.files import check_output, read_json, read_text, write_json
+from overt.cli.members import open_key, read_passphrase
+from overt.cli.options import (
+    FILE,
+    NEW_FILE,
+    NEW_FOLDER,
+    broker_option,
+    check_server_or_file,
+    folder_option,
+    key_option,
+    server_option,
+    server_or_file,
 )
-from overt.cli.output import emit, exit_codes, json_option
-from overt.protocol.errors import GovernError, NetworkError, SealError, UsageError
+from overt.cli.output import emit, exit_codes, json_option, plain
+from overt.cli.participant import passphrase_option
+from overt.protocol.errors import (
+    DataError,
+    GovernError,
+    NetworkError,
+    SealError,
+    UsageError,
+    VaultError,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    from overt.cli.calling import Caller
     from overt.protocol.canonical import Json
     from overt.protocol.programme import Anchor, Programme
 
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_AS = click.option("--as", "key_file", type=FILE, required=True, help="Your key file.")
-_SERVER = click.option(
-    "--server", envvar="OVERT_SERVER", required=True, help="Base URL of the vault."
-)
-_HOLDERS = click.option(
-    "--programme-key",
-    "holders",
-    type=FILE,
-    multiple=True,
-    required=True,
-    help="Key file of a programme key holder; as many as the threshold.",
-)
+_CALLS = exit_codes(SealError, DataError, VaultError, GovernError, NetworkError)
 
 
 @click.group()
@@ -48,12 +53,21 @@ def programme() -> None:
     """Set a programme up, invite people, halt it."""
 
 
-@programme.command(epilog=exit_codes())
+@programme.command(epilog=exit_codes(DataError))
 @click.argument("file", type=FILE)
 @click.option(
-    "--services", type=FILE, required=True, help="services.json of the vault."
+    "--services",
+    type=FILE,
+    required=True,
+    help="The vault's services.json, from `overt serve --init`.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+@click.option(
+    "-o",
+    "--output",
+    type=NEW_FOLDER,
+    required=True,
+    help="The programme's folder; written whole or not at all.",
+)
 @click.option(
     "--holder",
     "holders",
@@ -76,141 +90,104 @@ def create(
     Each holder sits down at this machine in turn and sets a passphrase of their own.
     The keys then go where their holders keep them, and not onto the server.
     """
-    from dataclasses import asdict
+    from overt.cli.founding import check_holders, hold_ceremony
 
-    from overt.protocol.ids import new_id
-    from overt.protocol.programme import Anchor, programme_from_toml, sign_programme
-
-    text, keys_of_services = _read_toml(file), read_json(services, what="The services")
-    try:
-        draft = programme_from_toml(
-            text, programme=new_id("prog"), services=keys_of_services
-        )
-    except UsageError as error:
-        said = Exception.__str__(error)  # without the remedy
-        raise UsageError(f"{file}: {said}", remedy=error.remedy) from error
-    if len(set(holders)) < draft.threshold:
-        raise UsageError(
-            f"{draft.threshold} holders must sign; {len(set(holders))} are named."
-        )
-    keys = _ceremony(output, holders, passphrase_file)
-    signers = [open_key(path, phrase) for path, phrase, _ in keys][: draft.threshold]
-    anchor = Anchor(
-        draft.programme, tuple(public for *_, public in keys), draft.threshold
-    )
-    write_json(output / "programme.json", sign_programme(draft, signers), mode=0o644)
-    write_json(output / "anchor.json", asdict(anchor), mode=0o644)
+    draft = _draft(file, read_json(services, what="The services file"))
+    check_holders(holders, draft, output)
+    files = hold_ceremony(draft, holders, output, passphrase_file)
     emit(
         {
             "programme": draft.programme,
             "version": draft.version,
             "configuration_digest": draft.configuration_digest,
             "threshold": draft.threshold,
-            "files": [str(output / name) for name in ("programme.json", "anchor.json")],
+            "files": files,
         },
         as_json=as_json,
     )
 
 
-def _read_toml(file: Path) -> str:
-    """Return a programme file's text.
+def _draft(file: Path, services: dict[str, str]) -> Programme:
+    """Return the programme that a TOML file says.
 
     Raises:
-        UsageError: It is not TOML; the message names the file and the line.
+        UsageError: It is malformed; the message names the file and what is wrong.
     """
-    import tomllib
+    from overt.protocol.ids import new_id
+    from overt.protocol.programme import programme_from_toml
 
-    remedy = "Mend the file; nothing was written."
+    text, name = read_text(file), new_id("prog")
     try:
-        text = file.read_text(encoding="utf-8")
-        tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is not UTF-8 text.", remedy=remedy) from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{file} is not TOML: {error}.", remedy=remedy) from error
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}.") from error
-    return text
+        return programme_from_toml(text, programme=name, services=services)
+    except UsageError as error:
+        said = str(error).removesuffix(error.remedy).rstrip()
+        remedy = error.remedy or "Mend the file; nothing was written."
+        raise UsageError(f"{file}: {said}", remedy=remedy) from error
 
 
-def _ceremony(
-    output: Path, holders: tuple[str, ...], passphrase_file: Path | None
-) -> list[tuple[Path, str, str]]:
-    """Make each holder's key; return file, passphrase and public half."""
-    keys = []
-    for number, holder in enumerate(dict.fromkeys(holders), 1):
-        click.echo(f"Key {number} of {len(holders)}: {holder}.", err=True)
-        phrase = read_passphrase(
-            passphrase_file, what=f"{holder}'s programme key", confirm=True
-        )
-        path = output / "keys" / f"programme-{holder}.key"
-        keys.append((path, phrase, str(make_key(holder, path, phrase)["public"])))
-    return keys
-
-
-def read_programme(folder: Path) -> tuple[Anchor, Json, Programme]:
-    """Return anchor, signed document and verified programme of a folder.
-
-    Raises:
-        UsageError: A file is missing.
-        SealError: The document is not signed by the anchor's keys.
-        DataError: A file is malformed.
-    """
-    from overt.protocol.programme import Anchor
-
-    body = read_json(folder / "anchor.json", what="The anchor")
-    try:
-        anchor = Anchor(body["programme"], tuple(body["keys"]), body["threshold"])
-    except (KeyError, TypeError) as error:
-        raise UsageError(f"{folder / 'anchor.json'} is malformed.") from error
-    document = read_json(folder / "programme.json", what="The programme")
-    return anchor, document, anchor.programme_of(document)
-
-
-_FOLDER = click.option(
-    "--folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    required=True,
-    help="The folder that `programme create` wrote.",
-)
-
-
-@programme.command(epilog=exit_codes(SealError))
-@_FOLDER
+@programme.command(epilog=exit_codes(SealError, DataError))
+@folder_option
 @json_option
 def show(folder: Path, as_json: bool) -> None:
     """Show what a programme says, after checking its signatures."""
+    from overt.cli.founding import read_programme
     from overt.protocol.programme import programme_json
 
     _, _, found = read_programme(folder)
     body = programme_json(found) | {"dpia_covers_this": found.dpia_covers_this}
-    lines = [
+    emit(body, "\n".join(map(plain, _told(found))), as_json=as_json)
+
+
+def _told(found: Programme) -> list[str]:
+    """Return a programme in lines."""
+    covers = "yes" if found.dpia_covers_this else "NO"
+    rules = [
+        " ".join(filter(None, (rule.app, rule.url, rule.title, f"at {rule.level}")))
+        for rule in found.allow
+    ]
+    return [
         f"{found.title} ({found.programme}, version {found.version})",
         f"controller: {found.controller}",
         *(f"purpose {item.id}: {item.title}" for item in found.purposes),
         f"notice {found.notice.version}: {found.notice.digest[:16]}",
-        f"DPIA {found.dpia.reference}: covers this configuration: "
-        + ("yes" if found.dpia_covers_this else "NO"),
-        *(
-            f"recorded: {rule.app} {rule.url or ''} at {rule.level}"
-            for rule in found.allow
-        ),
+        f"DPIA {found.dpia.reference}: covers this configuration: {covers}",
+        f"data types: {', '.join(found.data_types)}",
+        *(f"recorded: {rule}" for rule in rules),
         "everything else: not recorded",
+        f"kept for {found.retention_days} days, in {', '.join(found.regions)}",
+        f"a grant covers {found.min_cohort} people at least",
+        f"a device records for {found.lease_s} s without the vault's word",
         *(f"{item.name}: {', '.join(item.roles)}" for item in found.roster),
     ]
-    emit(body, "\n".join(lines), as_json=as_json)
 
 
-@programme.command(epilog=exit_codes(GovernError, NetworkError))
-@_FOLDER
-@_SERVER
+@programme.command(epilog=_CALLS)
+@folder_option
+@server_option
+@broker_option
+@key_option
 @click.option(
-    "--broker", envvar="OVERT_BROKER", required=True, help="URL of the broker."
+    "--programme-key",
+    "holders",
+    type=FILE,
+    multiple=True,
+    required=True,
+    help="Key file of a programme key holder; as many as the threshold.",
 )
-@_AS
-@_HOLDERS
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
-@click.option("--days", default=14, show_default=True, help="For how long it admits.")
+@click.option(
+    "-o",
+    "--output",
+    type=NEW_FILE,
+    required=True,
+    help="The invitation to write; the representative hands it out.",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(min=0, max=365),
+    default=14,
+    show_default=True,
+    help="For how long it admits.",
+)
 @passphrase_option
 @json_option
 def invite(
@@ -229,105 +206,135 @@ def invite(
     overt keeps no list of who was invited: the file names a pseudonym only.
     """
     from overt.cli.calling import Caller
-    from overt.protocol import routes
+    from overt.cli.founding import read_programme
     from overt.protocol.canonical import unb64
-    from overt.protocol.programme import (
-        Invitation,
-        invitation_json,
-        sign_person_key,
-    )
+    from overt.protocol.programme import Invitation, invitation_json, sign_person_key
     from overt.protocol.sealing import SealingPublicKey
 
     anchor, _, found = read_programme(folder)
-    phrase = read_passphrase(passphrase_file, what=key_file.name)
-    member = open_key(key_file, phrase)
-    pair = Caller(broker, member).send("POST", routes.PERSON_KEYS, {})
-    public = SealingPublicKey(unb64(str(pair["public"]), what="a vault key"))
-    person_key = sign_person_key(
-        found.programme, str(pair["person"]), public, _open_all(holders, phrase)
-    )
-    code = base64.b32encode(secrets.token_bytes(20)).decode()
+    check_output(output)
+    # each has a passphrase of their own: steward and holders are asked in turn
+    member, *signers = [
+        open_key(path, read_passphrase(passphrase_file, what=path.name))
+        for path in (key_file, *holders)
+    ]
+    _check_signers(anchor, len(signers))
+    person, public = _person(Caller(broker, member))
+    key = SealingPublicKey(unb64(public, what="a vault key"))
+    person_key = sign_person_key(found.programme, person, key, signers)
+    anchor.verify(person_key, "person-key.v1")
     expires = int(time.time()) + days * 86400
-    Caller(server, member).send(
-        "POST",
-        routes.INVITATIONS,
-        {
-            "person": pair["person"],
-            "code_sha256": hashlib.sha256(code.encode()).hexdigest(),
-            "person_key": person_key,
-            "expires_utc_s": expires,
-        },
-    )
-    invitation = Invitation(
-        anchor, server, str(pair["person"]), code, person_key, expires
-    )
+    code = _admit(Caller(server, member), person, person_key, expires)
+    invitation = Invitation(anchor, server, person, code, person_key, expires)
     write_json(output, invitation_json(invitation))
     emit(
-        {"invitation": str(output), "person": pair["person"], "expires_utc_s": expires},
+        {"invitation": str(output), "person": person, "expires_utc_s": expires},
         as_json=as_json,
     )
 
 
-def _open_all(holders: tuple[Path, ...], phrase: str) -> list[Ed25519PrivateKey]:
-    return [open_key(path, phrase) for path in holders]
+def _check_signers(anchor: Anchor, count: int) -> None:
+    if count < anchor.threshold:
+        raise GovernError(
+            f"{anchor.threshold} programme keys must sign; {count} are named.",
+            remedy="Give --programme-key once for each of them.",
+        )
 
 
-@programme.command(epilog=exit_codes(GovernError, NetworkError))
-@_FOLDER
-@_SERVER
-@_AS
-@click.option("--why", required=True, help="Participants read it.")
-@passphrase_option
-@json_option
+def _person(broker: Caller) -> tuple[str, str]:
+    """Have a pseudonym made; return it and the public half of its vault key."""
+    from overt.protocol import routes
+    from overt.protocol.ids import check_id
+
+    pair = broker.send("POST", routes.PERSON_KEYS, {})
+    return check_id(str(pair.get("person")), "part"), str(pair.get("public"))
+
+
+def _admit(vault: Caller, person: str, person_key: Json, expires_utc_s: int) -> str:
+    """Let the vault admit whoever has the code; it learns the code's hash only."""
+    from overt.protocol import routes
+
+    code = base64.b32encode(secrets.token_bytes(20)).decode()
+    body = {
+        "person": person,
+        "code_sha256": hashlib.sha256(code.encode()).hexdigest(),
+        "person_key": person_key,
+        "expires_utc_s": expires_utc_s,
+    }
+    vault.send("POST", routes.INVITATIONS, body)
+    return code
+
+
+def _order_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        json_option,
+        passphrase_option,
+        click.option(
+            "-o",
+            "--output",
+            type=NEW_FILE,
+            help="Write the signed order for the server's pages; send nothing.",
+        ),
+        click.option("--why", required=True, help="The reason; participants read it."),
+        server_or_file,
+        folder_option,
+    ):
+        command = option(command)
+    return command
+
+
+@programme.command(epilog=_CALLS)
+@_order_options
+@key_option
 def halt(
     folder: Path,
     server: str,
     key_file: Path,
     why: str,
+    output: Path | None,
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
     """Halt recording and reading at once. One steward or representative suffices."""
-    emit(
-        _order(folder, server, "halted", why, (key_file,), passphrase_file),
-        as_json=as_json,
-    )
+    check_server_or_file(server, output)
+    order, key = _order(folder, "halted", why, (key_file,), passphrase_file)
+    _hand_in(order, key, server, output, as_json=as_json)
 
 
-@programme.command(epilog=exit_codes(GovernError, NetworkError))
-@_FOLDER
-@_SERVER
+@programme.command(epilog=_CALLS)
+@_order_options
 @click.option(
-    "--as", "key_files", type=FILE, multiple=True, required=True, help="Two key files."
+    "--as",
+    "key_files",
+    type=FILE,
+    multiple=True,
+    required=True,
+    help="Key file of a steward or representative; two people's.",
 )
-@click.option("--why", required=True, help="Participants read it.")
-@passphrase_option
-@json_option
 def resume(
     folder: Path,
     server: str,
     key_files: tuple[Path, ...],
     why: str,
+    output: Path | None,
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
     """Lift a halt. It takes two people and a written reason."""
-    emit(
-        _order(folder, server, "running", why, key_files, passphrase_file),
-        as_json=as_json,
-    )
+    check_server_or_file(server, output)
+    order, key = _order(folder, "running", why, key_files, passphrase_file)
+    _hand_in(order, key, server, output, as_json=as_json)
 
 
 def _order(
     folder: Path,
-    server: str,
     state: Literal["halted", "running"],
     why: str,
     key_files: tuple[Path, ...],
     passphrase_file: Path | None,
-) -> Json:
-    from overt.cli.calling import Caller
-    from overt.protocol import routes
+) -> tuple[Json, Ed25519PrivateKey]:
+    """Return a signed order that holds, and the key of who sends it."""
+    from overt.cli.founding import read_programme
     from overt.protocol.halt import HaltOrder, sign_halt, verify_halt
 
     _, _, found = read_programme(folder)
@@ -338,4 +345,25 @@ def _order(
     given = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     order = sign_halt(HaltOrder(found.programme, state, why, given), keys)
     verify_halt(order, found)
-    return Caller(server, keys[0]).send("POST", routes.HALTS, order)
+    return order, keys[0]
+
+
+def _hand_in(
+    order: Json,
+    key: Ed25519PrivateKey,
+    server: str,
+    output: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    from overt.cli.calling import Caller
+    from overt.protocol import routes
+
+    if output is None:
+        answer = Caller(server, key).send("POST", routes.HALTS, order)
+        state = plain(str(answer.get("state")))
+        emit(answer, f"The programme is {state}.", as_json=as_json)
+        return
+    write_json(output, order)
+    text = f"{output} holds the signed order; hand it in within 24 hours."
+    emit({"file": str(output)}, text, as_json=as_json)

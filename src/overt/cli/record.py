@@ -8,13 +8,13 @@ import click
 
 from overt.cli.output import emit, exit_codes, json_option
 from overt.cli.participant import display_option, passphrase_option, person
-from overt.protocol.errors import CaptureError, ConsentError, SealError
+from overt.protocol.errors import CaptureError, ConsentError, DataError, SealError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command(epilog=exit_codes(ConsentError, CaptureError, SealError))
+@click.command(epilog=exit_codes(ConsentError, CaptureError, SealError, DataError))
 @display_option
 @passphrase_option
 @json_option

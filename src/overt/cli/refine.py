@@ -5,23 +5,26 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from overt.cli.members import passphrase_option, read_passphrase
+from overt.cli.members import read_passphrase
+from overt.cli.options import FOLDER
 from overt.cli.output import emit, exit_codes, json_option
+from overt.cli.participant import passphrase_option
 from overt.protocol.errors import DataError, GovernError, SealError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from overt.protocol.release import ReleaseHeader
     from overt.protocol.sealing import SealingKey
     from overt.protocol.segment import Segment
 
 job_option = click.option(
     "--job",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=FOLDER,
     required=True,
     help="The job's folder, from `overt access request`.",
 )
@@ -36,7 +39,7 @@ def refine(job: Path, passphrase_file: Path | None, as_json: bool) -> None:
 
     An earlier dataset of the job is replaced.
     """
-    from overt.cli.jobs import DATASET, open_job
+    from overt.cli.jobs import DATASET, open_job, read_request
     from overt.protocol.ids import new_id
     from overt.protocol.signing import public_key
     from overt.research.dataset.leaks import scan_dataset
@@ -50,15 +53,18 @@ def refine(job: Path, passphrase_file: Path | None, as_json: bool) -> None:
     header, segments = read_segments(job, key)
     devices = {name: public_key(text) for name, text in header.devices.items()}
     outcomes = refine_segments(segments, devices)
+    purpose = str(read_request(job).get("purpose", ""))
     origin = Origin(
-        new_id("ds"), header.programme, header.release, header.grant, purpose_of(job)
+        new_id("ds"), header.programme, header.release, header.grant, purpose
     )
     built = write_dataset(trajectories(outcomes), origin, dropped=drop_counts(outcomes))
     findings = scan_dataset(as_dataset(built))
-    folder = job / DATASET
+    folder, fresh = job / DATASET, job / f"{DATASET}.part"
+    shutil.rmtree(fresh, ignore_errors=True)
+    seal_dataset(built, fresh, key.public)
     if folder.exists():
         shutil.rmtree(folder)
-    seal_dataset(built, folder, key.public)
+    fresh.rename(folder)
     emit(
         {
             "dataset": origin.dataset,
@@ -95,18 +101,3 @@ def read_segments(job: Path, key: SealingKey) -> tuple[ReleaseHeader, list[Segme
         )
     opened = open_release(data, key)
     return header, [read_segment(item, recover=True) for item in opened]
-
-
-def purpose_of(job: Path) -> str:
-    """Return the purpose that the job's request names.
-
-    Raises:
-        DataError: The request is malformed.
-        UsageError: The request is missing.
-    """
-    from overt.cli.members import read_json
-    from overt.protocol.canonical import parse_json, unb64
-
-    document = read_json(job / "request.json", what="The request")
-    payload = unb64(str(document.get("payload", "")), what="the request")
-    return str(parse_json(payload, what="The request").get("purpose", ""))

@@ -2,69 +2,80 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from overt.cli.access import caller_options, open_caller
+from overt.cli.files import whole_file
+from overt.cli.options import FOLDER, broker_option, key_option, open_caller
 from overt.cli.output import emit, exit_codes, json_option
-from overt.protocol.errors import DataError, GovernError, NetworkError
-
-
-@click.command(epilog=exit_codes(GovernError, NetworkError, DataError))
-@caller_options
-@click.option(
-    "--broker", envvar="OVERT_BROKER", required=True, help="URL of the broker."
+from overt.cli.participant import passphrase_option
+from overt.protocol.errors import (
+    DataError,
+    GovernError,
+    NetworkError,
+    SealError,
+    VaultError,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from overt.cli.calling import Caller
+    from overt.protocol.release import ReleaseHeader
+
+
+@click.command(
+    epilog=exit_codes(SealError, VaultError, GovernError, DataError, NetworkError)
+)
+@broker_option
+@key_option
+@passphrase_option
 @click.option(
     "--job",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=FOLDER,
     required=True,
     help="The job's folder, from `overt access request`.",
 )
 @json_option
 def release(
-    server: str,
     key_file: Path,
     passphrase_file: Path | None,
     broker: str,
     job: Path,
     as_json: bool,
 ) -> None:
-    """Fetch the segments of an approved request. Each read is logged."""
-    from overt.cli.jobs import RELEASE
-    from overt.cli.members import read_json
-    from overt.protocol import routes
-    from overt.protocol.canonical import parse_json, unb64
-    from overt.protocol.release import read_release
+    """Fetch the segments of an approved request. Each read is logged.
 
-    document = read_json(job / "request.json", what="The request")
-    payload = unb64(str(document.get("payload", "")), what="the request")
-    body = parse_json(payload, what="The request")
+    A release that breaks off is refused whole; an earlier one of the job stays.
+    """
+    from overt.cli.jobs import RELEASE, read_request
+
+    request = str(read_request(job).get("request", ""))
     caller, _ = open_caller(broker, key_file, passphrase_file)
-    partial = job / (RELEASE + ".part")
-    size = 0
-    with os.fdopen(
-        os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
-    ) as file:
-        for chunk in caller.stream(
-            "POST", routes.RELEASES, {"request": body["request"]}
-        ):
-            size += file.write(chunk)
-    try:
-        header, parts = read_release(partial.read_bytes())
-    except DataError:
-        partial.unlink()
-        raise
-    partial.replace(job / RELEASE)
+    with whole_file(job / RELEASE) as file:
+        data = _fetch(caller, request)
+        header, count = _check(data)
+        file.write(data)
     emit(
         {
             "release": header.release,
-            "segments": len(parts),
-            "size_bytes": size,
+            "segments": count,
+            "size_bytes": len(data),
             "expires_utc_s": header.expires_utc_s,
-            "server": server,
         },
         as_json=as_json,
     )
+
+
+def _fetch(caller: Caller, request: str) -> bytes:
+    from overt.protocol import routes
+
+    return b"".join(caller.stream("POST", routes.RELEASES, {"request": request}))
+
+
+def _check(data: bytes) -> tuple[ReleaseHeader, int]:
+    from overt.protocol.release import read_release
+
+    header, parts = read_release(data)
+    return header, len(parts)

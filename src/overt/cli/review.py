@@ -14,8 +14,10 @@ from overt.protocol.errors import (
     CaptureError,
     ConsentError,
     DataError,
+    GovernError,
     NetworkError,
     SealError,
+    VaultError,
 )
 
 if TYPE_CHECKING:
@@ -77,7 +79,11 @@ def _review_text(seen: Overview) -> str:
     return "\n".join(lines) or "Nothing is recorded here."
 
 
-@click.command(epilog=exit_codes(ConsentError, SealError, NetworkError))
+@click.command(
+    epilog=exit_codes(
+        ConsentError, SealError, VaultError, GovernError, DataError, NetworkError
+    )
+)
 @passphrase_option
 @json_option
 def send(passphrase_file: Path | None, *, as_json: bool) -> None:

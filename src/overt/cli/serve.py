@@ -8,41 +8,46 @@ the keyring and signs the log. `--only` starts one of them, for two system users
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import signal
-import socket
-import subprocess
-import sys
-import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from overt.cli.members import passphrase_option, read_passphrase, write_json
+from overt.cli.members import read_passphrase
+from overt.cli.options import NEW_FOLDER
 from overt.cli.output import emit, exit_codes, json_option
-from overt.protocol.errors import SealError, UsageError, VaultError
+from overt.cli.participant import passphrase_option
+from overt.protocol.errors import DataError, SealError, UsageError, VaultError
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    import socket
+    from pathlib import Path
+
     from fastapi import FastAPI
 
 LOOPBACK = "127.0.0.1"
-_KEYS = {"receipt": "vault", "lease": "vault", "log": "broker"}
-_FOLDER = click.Path(file_okay=False, path_type=Path)
+_PORT = click.IntRange(0, 65535)
 
 
-@click.command(epilog=exit_codes(SealError, VaultError))
-@click.option("--data", type=_FOLDER, required=True, help="Where the servers keep all.")
+@click.command(epilog=exit_codes(SealError, VaultError, DataError))
+@click.option(
+    "--data", type=NEW_FOLDER, required=True, help="Where the servers keep all."
+)
 @click.option("--init", is_flag=True, help="Make the service keys, then stop.")
-@click.option("--programme", type=_FOLDER, help="Folder of `overt programme create`.")
-@click.option("--port", default=0, help="Of the vault server; 0 takes a free one.")
-@click.option("--broker-port", default=0, help="Of the broker; 0 takes a free one.")
+@click.option(
+    "--programme",
+    type=NEW_FOLDER,
+    help="The programme's folder, from `overt programme create`.",
+)
+@click.option(
+    "--port", type=_PORT, default=0, help="Of the vault server; 0 takes a free one."
+)
+@click.option(
+    "--broker-port", type=_PORT, default=0, help="Of the broker; 0 takes a free one."
+)
 @click.option("--database", default="", help="URL; SQLite in --data where empty.")
 @click.option("--objects", default="", help="URL; files in --data where empty.")
-@click.option("--only", type=click.Choice(["vault", "broker"]), help="Start one alone.")
 @click.option("--parent", type=int, hidden=True, help="Pipe that ends with the parent.")
+@click.option("--only", type=click.Choice(["vault", "broker"]), help="Start one alone.")
 @passphrase_option
 @json_option
 def serve(
@@ -62,78 +67,65 @@ def serve(
 
     First `overt serve --data DIR --init`, which writes DIR/services.json for
     `overt programme create`; then `overt serve --data DIR --programme FOLDER`.
-    The passphrase opens the broker's keyring.
+    The passphrase opens the broker's keyring. It ends with Ctrl+C or SIGTERM (exit
+    code 0); if one server ends, the other is ended too.
     """
+    from overt.cli.services import check_services, make_services
+    from overt.cli.supervise import check_ports, end_with, supervise
+
+    if parent is not None:
+        end_with(parent)
     if init:
         emit(make_services(data), as_json=as_json)
         return
     if programme is None:
         raise UsageError("--programme is missing.", remedy="Or use --init first.")
-    if not (data / "services.json").exists():
-        raise UsageError(
-            f"{data} has no service keys.", remedy=f"overt serve --data {data} --init"
-        )
+    check_services(data, programme)
     places = {
         "database": database or f"sqlite:///{(data / 'vault' / 'rows.db').absolute()}",
         "objects": objects or (data / "vault" / "objects").absolute().as_uri(),
     }
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     if only == "broker":
-        _run(_broker(data, programme, passphrase_file, places), broker_port)
+        with bind(broker_port) as bound:
+            _run(_broker(data, programme, passphrase_file, places), bound)
     elif only == "vault":
-        _run(_vault(data, programme, broker_port, places), port)
+        with bind(port) as bound:
+            _run(_vault(data, programme, broker_port, places), bound)
     else:
-        port, broker_port = _free_port(port), _free_port(broker_port)
-        _supervise(data, port, broker_port, as_json=as_json)
+        ports = check_ports({"vault": port, "broker": broker_port})
+        supervise(data, ports, tell=lambda text: _tell(text, as_json=as_json))
 
 
-def make_services(data: Path) -> dict[str, str]:
-    """Make the service keys and the service token; return the public halves.
+def _tell(addresses: dict[str, str], *, as_json: bool) -> None:
+    click.echo(json.dumps(addresses) if as_json else "\n".join(addresses.values()))
+
+
+def bind(port: int) -> socket.socket:
+    """Return a socket with a port on loopback; it listens once the server stands.
 
     Raises:
-        UsageError: They are there already; keys are never overwritten.
+        UsageError: The port is taken, or not this account's to take.
     """
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    import socket
 
-    from overt.protocol.signing import public_text
-
-    if (data / "services.json").exists():
-        raise UsageError(f"{data} has service keys already; they are kept.")
-    publics = {}
-    for name, part in _KEYS.items():
-        key = Ed25519PrivateKey.generate()
-        publics[name] = public_text(key.public_key())
-        _write_secret(data / part / f"{name}.key", key.private_bytes_raw().hex())
-    token = secrets.token_urlsafe(32)
-    for part in ("vault", "broker"):
-        _write_secret(data / part / "service-token", token)
-    write_json(data / "services.json", publics, mode=0o644)
-    return publics
-
-
-def _write_secret(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _read_key(path: Path) -> Ed25519PrivateKey:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
+    made = socket.socket()
     try:
-        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text()))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"The service key {path.name} cannot be read.") from error
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((LOOPBACK, port))
+    except OSError as error:
+        made.close()
+        raise UsageError(
+            f"Port {port} cannot be used: {error.strerror}.",
+            remedy="Stop what has it, or name another port.",
+        ) from error
+    return made
 
 
 def _broker(
     data: Path, programme: Path, passphrase_file: Path | None, places: dict[str, str]
 ) -> FastAPI:
-    from overt.cli.programme import read_programme
+    from overt.cli.founding import read_programme
+    from overt.cli.services import read_service_key, read_token
     from overt.vault.broker.app import Settings, create_app
     from overt.vault.broker.keyring import KeyringFile
     from overt.vault.govern.roster import Roster
@@ -142,7 +134,11 @@ def _broker(
 
     folder = data / "broker"
     anchor, document, _ = read_programme(programme)
-    phrase = read_passphrase(passphrase_file, what="the broker's keyring")
+    is_new = not (folder / "keyring" / "keyring.json").exists()
+    phrase = read_passphrase(
+        passphrase_file, what="the broker's keyring", confirm=is_new
+    )
+    keyring = KeyringFile(folder / "keyring", passphrase=phrase)
     database = Database(places["database"])
     Roster(database, anchor).install(document)
     return create_app(
@@ -150,10 +146,10 @@ def _broker(
             database,
             open_objects(places["objects"]),
             anchor,
-            KeyringFile(folder / "keyring", passphrase=phrase),
+            keyring,
             data / "vault" / "log",
-            _read_key(folder / "log.key"),
-            (folder / "service-token").read_text(encoding="ascii"),
+            read_service_key(data, "log"),
+            read_token(folder),
         )
     )
 
@@ -163,7 +159,8 @@ def _vault(
 ) -> FastAPI:
     import httpx
 
-    from overt.cli.programme import read_programme
+    from overt.cli.founding import read_programme
+    from overt.cli.services import read_service_key, read_token
     from overt.console.app import PREFIX, create_console
     from overt.console.vaultdata import VaultData
     from overt.vault.govern.roster import Roster
@@ -174,17 +171,18 @@ def _vault(
 
     folder = data / "vault"
     anchor, document, _ = read_programme(programme)
-    client = httpx.Client(base_url=f"http://{LOOPBACK}:{broker_port}", timeout=30)
+    broker = f"http://{LOOPBACK}:{broker_port}"
+    client = httpx.Client(base_url=broker, timeout=30, trust_env=False)
     database = Database(places["database"])
     Roster(database, anchor).install(document)
     settings = Settings(
         database,
         open_objects(places["objects"]),
         anchor,
-        BrokerClient(client, (folder / "service-token").read_text(encoding="ascii")),
+        BrokerClient(client, read_token(folder)),
         folder / "log",
-        _read_key(folder / "receipt.key"),
-        _read_key(folder / "lease.key"),
+        read_service_key(data, "receipt"),
+        read_service_key(data, "lease"),
     )
     app = create_app(settings)
     console = create_console(VaultData(settings.registry(), settings.log_folder))
@@ -192,75 +190,22 @@ def _vault(
     return app
 
 
-def _run(app: FastAPI, port: int) -> None:
+def _run(app: FastAPI, bound: socket.socket) -> None:
+    """Serve until asked to end; the server lets what runs go on for 3 s."""
+    import signal
+    import sys
+    from contextlib import suppress
+
     import uvicorn
 
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
-        host=LOOPBACK,
-        port=port,
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=3,
     )
-
-
-def _free_port(port: int) -> int:
-    if port:
-        return port
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
-
-
-def _supervise(data: Path, port: int, broker_port: int, *, as_json: bool) -> None:
-    """Start both with this command's own arguments; end both when one ends."""
-    ports = ["--port", str(port), "--broker-port", str(broker_port)]
-    reader, writer = os.pipe()  # only this process holds the writing end
-    base = [sys.executable, "-m", "overt.cli", *sys.argv[1:], *ports]
-    parts = [
-        subprocess.Popen(
-            [*base, "--only", name, "--parent", str(reader)], pass_fds=[reader]
-        )
-        for name in ("broker", "vault")
-    ]
-    os.close(reader)
-    addresses = {
-        "vault": f"http://{LOOPBACK}:{port}",
-        "broker": f"http://{LOOPBACK}:{broker_port}",
-        "console": f"http://{LOOPBACK}:{port}/console",
-    }
-    write_json(data / "addresses.json", addresses)
-    click.echo(json.dumps(addresses) if as_json else "\n".join(addresses.values()))
+    # the server hands the signal on when it is done: that is no error
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
-        code = _wait_any(parts)
-    except KeyboardInterrupt:
-        code = 0
-    finally:
-        for part in parts:
-            part.terminate()
-        for part in parts:
-            part.wait(10)
-        os.close(writer)
-    if code:
-        raise VaultError("One of the servers ended; its message stands above.")
-
-
-def _end_with(parent: int) -> None:
-    """End this process in order once the parent's end of a pipe is closed.
-
-    A supervisor that is killed leaves no server behind that holds its port.
-    """
-    while os.read(parent, 1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _wait_any(parts: list[subprocess.Popen[bytes]]) -> int:
-    pid, status = os.waitpid(-1, 0)
-    for part in parts:
-        if part.pid == pid:
-            part.returncode = os.waitstatus_to_exitcode(status)
-    return abs(os.waitstatus_to_exitcode(status))
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[bound])

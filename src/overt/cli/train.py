@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from overt.cli.members import passphrase_option, read_passphrase
+from overt.cli.members import read_passphrase
 from overt.cli.output import emit, exit_codes, json_option
+from overt.cli.participant import passphrase_option
 from overt.cli.refine import job_option
 from overt.protocol.errors import DataError, SealError, UsageError
 
@@ -18,9 +19,20 @@ if TYPE_CHECKING:
 @click.command(epilog=exit_codes(SealError, DataError))
 @job_option
 @click.option("--name", default="trained", show_default=True, help="Of the checkpoint.")
-@click.option("--cpu-s", default=150.0, show_default=True, help="CPU seconds.")
-@click.option("--steps", default=0, help="Gradient steps instead; repeatable.")
-@click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--cpu-s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=150.0,
+    show_default=True,
+    help="CPU seconds.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Gradient steps instead of seconds: the same each time.",
+)
+@click.option("--seed", default=0, show_default=True, help="Of the training.")
 @click.option("--blind", is_flag=True, help="Hide the goal: a baseline.")
 @passphrase_option
 @json_option
@@ -52,6 +64,7 @@ def train(
             f"Training needs {error.name}.", remedy="pip install 'overt[learn]'."
         ) from error
 
+    path = checkpoint_path(job, name)
     key = open_job(job, read_passphrase(passphrase_file, what="the job's key"))
     dataset = open_dataset(job / DATASET, key)
     config = TrainConfig(
@@ -62,7 +75,6 @@ def train(
         bar = stack.enter_context(Bar(console, f"Training {name}"))
         board = stack.enter_context(Board(job / "board" / name))
         made = run_training(dataset, config, [bar, board])
-    path = checkpoint_path(job, name)
     seal_checkpoint(made, path, key.public)
     emit(made.made_of | {"checkpoint": str(path)}, as_json=as_json)
 

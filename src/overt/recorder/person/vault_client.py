@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Self
 
 import httpx
 
-from overt.protocol import errors, routes
+from overt.protocol import routes
 from overt.protocol.calls import sign_call
 from overt.protocol.canonical import Json, canonical_bytes, parse_json
-from overt.protocol.errors import NetworkError, OvertError, UsageError, VaultError
+from overt.protocol.errors import NetworkError, UsageError, VaultError
+from overt.protocol.refusal import refusal
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -174,21 +175,5 @@ class VaultClient:
         if len(response.content) > _MOST_ANSWER:
             raise VaultError(f"The server {self.server} answers with too much.")
         if response.is_error:
-            raise _refusal(response, self.server)
+            raise refusal(response.status_code, response.content, server=self.server)
         return parse_json(response.content, what="The server's answer")
-
-
-def _refusal(response: httpx.Response, server: str) -> OvertError:
-    """Return the vault's error as the class that it names."""
-    try:
-        body = parse_json(response.content, what="An error")
-    except OvertError:
-        body = {}
-    sentence = str(body.get("error") or f"Status {response.status_code}.")[:400]
-    remedy = str(body.get("remedy") or "")[:400]
-    kind = getattr(errors, str(body.get("code")), None)
-    if response.status_code in {502, 503, 504}:
-        kind = NetworkError
-    if not (isinstance(kind, type) and issubclass(kind, OvertError)):
-        kind = VaultError
-    return kind(f"The server {server} refuses: {sentence}", remedy=remedy)
