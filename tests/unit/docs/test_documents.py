@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from overt.cli.__main__ import main
 from overt.protocol.programme import SERVICES, programme_from_toml
 from overt.protocol.signing import public_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("C*.md")])
@@ -25,45 +21,22 @@ names = [page.relative_to(ROOT).as_posix() for page in PAGES]
 COMMAND = re.compile(r"`overt (?!\w+ v1)([a-z][^`]*)`")
 
 
-def leaf_commands(
-    group: click.Group = main, path: tuple[str, ...] = ()
-) -> Iterator[tuple[str, ...]]:
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        if isinstance(command, click.Group):
-            yield from leaf_commands(command, (*path, name))
-        else:
-            yield (*path, name)
-
-
-def find(words: list[str]) -> tuple[click.Command, list[str]]:
-    """Follow words into the commands; return the command and what is left."""
-    command: click.Command = main
-    left = list(words)
-    while isinstance(command, click.Group) and left:
-        found = command.get_command(click.Context(command), left[0])
-        if found is None:
-            pytest.fail(f"there is no command {' '.join(words)!r}")
-        command, left = found, left[1:]
-    return command, left
-
-
 @pytest.mark.parametrize("page", PAGES, ids=names)
-def test_commands_and_options_that_a_page_names_exist(page: Path) -> None:
+def test_commands_and_options_that_a_page_names_exist(book: Any, page: Path) -> None:
     for line in COMMAND.findall(page.read_text()):
         words = line.split()
         if words[0] == "backup":
             continue  # named as not there yet
-        command, left = find(words)
+        command, left = book.find(words)
         known = {option for one in command.params for option in one.opts}
         given = {word for word in left if word.startswith("-")}
         assert given <= known | {"--help"}, line
 
 
-@pytest.mark.parametrize("path", list(leaf_commands()), ids=" ".join)
-def test_every_command_stands_on_a_role_page(path: tuple[str, ...]) -> None:
-    assert f"`overt {' '.join(path)}" in " ".join(ROLES.split()), path
+def test_every_command_stands_on_a_role_page(book: Any) -> None:
+    for path, command in book.commands():
+        if not isinstance(command, click.Group):
+            assert f"overt {' '.join(path)}" in " ".join(ROLES.split()), path
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names)
