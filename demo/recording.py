@@ -7,6 +7,7 @@ the recorders.
 from __future__ import annotations
 
 import json
+import selectors
 import subprocess
 import sys
 from collections import Counter
@@ -18,6 +19,7 @@ from demo.founding import PARTICIPANTS
 from demo.run import Run, StageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SIZE = (640, 420)
@@ -39,7 +41,7 @@ def record(run: Run) -> dict[str, Any]:
                 text=True,
             )
         )
-    outcomes = _follow(workers, total)
+    outcomes = _follow(run, workers, total)
     summaries = [_summary(run, person) for person in PARTICIPANTS]
     return {
         "episodes_recorded": dict(outcomes),
@@ -94,31 +96,48 @@ def _summary(run: Run, person: int) -> dict[str, Any]:
     return body
 
 
-def _follow(workers: list[subprocess.Popen[str]], total: int) -> Counter[str]:
-    """Show progress until both have ended; count the outcomes."""
-    import selectors
+def _follow(run: Run, workers: list[subprocess.Popen[str]], total: int) -> Counter[str]:
+    """Show progress until both have ended; count the outcomes.
 
+    Raises:
+        StageError: A desk failed; the other one is ended too.
+    """
     outcomes: Counter[str] = Counter()
-    with Progress(transient=True) as progress, selectors.DefaultSelector() as ready:
-        bar = progress.add_task("recording", total=total)
-        for worker in workers:
-            if worker.stdout is not None:
-                ready.register(worker.stdout, selectors.EVENT_READ, worker)
-        while ready.get_map():
-            for key, _ in ready.select():
-                line = key.fileobj.readline()  # type: ignore[union-attr]
-                if not line:
-                    ready.unregister(key.fileobj)
-                    continue
+    try:
+        with Progress(transient=True) as progress:
+            bar = progress.add_task("recording", total=total)
+            for line in _lines(workers):
                 outcomes[str(json.loads(line)["status"])] += 1
                 progress.advance(bar)
-    for worker in workers:
-        if worker.wait():
+        codes = [worker.wait() for worker in workers]
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.wait()
+            if worker.stdout is not None:
+                worker.stdout.close()
+    for person, code in zip(PARTICIPANTS, codes, strict=True):
+        if code:
+            log = (run.folder / f"recorder-{person}.log").read_text("utf-8").strip()
             raise StageError(
-                f"a participant's desk ended with {worker.returncode};"
-                " see recorder-*.log in the run's folder."
+                f"the desk of participant {person} ended with {code};"
+                f" its recorder said: {log[-300:]}"
             )
     return outcomes
+
+
+def _lines(workers: list[subprocess.Popen[str]]) -> Iterator[str]:
+    """Yield what the desks print, as it comes, until all have ended."""
+    with selectors.DefaultSelector() as ready:
+        for worker in workers:
+            if worker.stdout is not None:
+                ready.register(worker.stdout, selectors.EVENT_READ, worker.stdout)
+        while ready.get_map():
+            for key, _ in ready.select():
+                if line := key.data.readline():
+                    yield line
+                else:
+                    ready.unregister(key.fileobj)
 
 
 def accounts(run: Run) -> dict[str, tuple[dict[str, Any], Path, int]]:

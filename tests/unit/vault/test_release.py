@@ -193,7 +193,8 @@ def test_altered_or_exchanged_objects_are_not_released(world: Any) -> None:
     first, second = (path.read_bytes() for path in paths)
     paths[0].write_bytes(second)
     assert device.sent == 2
-    for content in (second, first[:-70] + b"\0" + first[-69:], first[:100]):
+    flipped = first[:-70] + bytes([first[-70] ^ 1]) + first[-69:]
+    for content in (second, flipped, first[:100]):
         paths[0].write_bytes(content)
         answer = world.release(request)
         with pytest.raises(DataError, match="interrupted"):

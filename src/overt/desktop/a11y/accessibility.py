@@ -40,6 +40,14 @@ _SCREEN = 0
 _HOPS = 40
 
 
+_LABELLED = frozenset(
+    {
+        *("push button", "toggle button", "link", "page tab", "check box"),
+        *("radio button", "menu item", "list item", "combo box"),
+    }
+)
+
+
 class Accessibility:
     """What applications say of themselves.
 
@@ -132,7 +140,7 @@ class Accessibility:
             if inner is None or inner == element:
                 break
             element = inner
-        return self._described(element)
+        return self._described(self._holder(element))
 
     def document_url(self, pid: int) -> str | None:
         """Return the URL of the document in a process's active window."""
@@ -216,6 +224,20 @@ class Accessibility:
         if inner is None or str(inner[1]).endswith("/null"):
             return None
         return str(inner[0]), str(inner[1])
+
+    def _holder(self, ref: Ref) -> Ref:
+        """Return the control that a run of text labels; else the element itself.
+
+        Browsers answer now with a button, now with the text inside it.
+        """
+        if self._bus.call(Request(ref, ACCESSIBLE, "GetRoleName")) != "static":
+            return ref
+        parent = self._bus.call(get(ref, ACCESSIBLE, "Parent"))
+        if parent is None:
+            return ref
+        holder = str(parent[1][0]), str(parent[1][1])
+        role = self._bus.call(Request(holder, ACCESSIBLE, "GetRoleName"))
+        return holder if role in _LABELLED else ref
 
     def _described(self, ref: Ref) -> dict[str, Any] | None:
         asked = [

@@ -78,9 +78,9 @@ class Indicator:
         )
         self._badges: tuple[Badge, ...] = (Badge("grey", "Not recording: starting"),)
         self._told_s = self._looked_s = 0.0
+        self._missed_s: float | None = None  # since when every look missed the badge
         self._pending = b""
         self.rect = self._wait_for_window()
-        self._seen_s = time.monotonic()  # its start may have taken long
         self.show(self._badges[0])
 
     def show(self, badge: Badge) -> None:
@@ -96,7 +96,7 @@ class Indicator:
             try:
                 self._process.stdin.write(line)
             except OSError:
-                self._seen_s = -UNSEEN_S  # dead: `problem` says so at once
+                self._missed_s = -UNSEEN_S  # dead: `problem` says so at once
 
     def clicked(self) -> bool:
         """Whether somebody clicked the indicator since the last question."""
@@ -105,7 +105,8 @@ class Indicator:
     def problem(self) -> str:
         """Look at the screen and say why recording must stop; empty if it may go on.
 
-        The screen is looked at every 0.4 s at most.
+        The screen is looked at every 0.4 s at most. Time counts from the first look
+        that missed the badge, so that a recorder that was held up looks again first.
         """
         now_s = time.monotonic()
         if self._process.poll() is not None:
@@ -113,8 +114,10 @@ class Indicator:
         if now_s - self._looked_s >= _LOOK_S:
             self._looked_s = now_s
             if self._is_seen():
-                self._seen_s = now_s
-        if now_s - self._seen_s >= UNSEEN_S:
+                self._missed_s = None
+            elif self._missed_s is None:
+                self._missed_s = now_s
+        if self._missed_s is not None and now_s - self._missed_s >= UNSEEN_S:
             return "The indicator cannot be seen."
         return ""
 
