@@ -36,7 +36,7 @@ from overt.recorder.spool import SpoolState
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LEASE_S = 4
+LEASE_S = 6
 _PAGES_RULE = 'app = "chromium*"\nurl = "{pages}"\n'
 
 
@@ -84,6 +84,12 @@ class Court(Run):
     def start(self) -> None:
         """Start the servers, on the ports that they had."""
         self.servers.__enter__()
+
+    def restart(self) -> None:
+        """Start the servers if a test left them dead."""
+        process = self.servers._process
+        if process is None or process.poll() is not None:
+            self.start()
 
     def end(self) -> None:
         """End the servers in order."""

@@ -134,19 +134,25 @@ class Proxy:
         self.then: Callable[[], object] = lambda: None
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._accept)
-        self._thread.start()
+        self._threads: list[threading.Thread] = []
+        self._has_ended = False
+        self._start(self._accept)
+
+    def _start(self, work: Callable[..., None], *args: socket.socket) -> None:
+        self._threads.append(threading.Thread(target=work, args=args))
+        self._threads[-1].start()
 
     def _accept(self) -> None:
         while True:
             peer, _ = self._listening.accept()
-            with peer:
-                try:
-                    if not peer.recv(1, socket.MSG_PEEK):
-                        return  # the word to end
-                    self._serve(peer)
-                except OSError:
-                    continue
+            if self._has_ended:
+                peer.close()
+                return
+            self._start(self._try, peer)
+
+    def _try(self, peer: socket.socket) -> None:
+        with peer, contextlib.suppress(OSError):
+            self._serve(peer)
 
     def _serve(self, peer: socket.socket) -> None:
         """Pass one connection on; the client sends one call after another."""
@@ -167,13 +173,16 @@ class Proxy:
                 answer += _exactly(vault, _length(answer))
                 if broken:
                     self.then()
+                if broken or not answer:
                     return
                 peer.sendall(answer)
 
     def close(self) -> None:
-        """End it."""
+        """End it; whoever called through it has ended."""
+        self._has_ended = True
         socket.create_connection(("127.0.0.1", int(self.url.rsplit(":", 1)[1]))).close()
-        self._thread.join(5)
+        for thread in self._threads:
+            thread.join(5)
         self._listening.close()
 
 

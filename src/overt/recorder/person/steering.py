@@ -105,6 +105,8 @@ class PersonSteering:
         self._asked_to_end = False
         self._stopped_s: float | None = None
         self._is_recording = self._in_gap = False
+        self._has_begun = False
+        self._was_refused = False  # by what allows recording, when it stopped
         self._session.unlock(self._facts())
 
     @property
@@ -120,8 +122,8 @@ class PersonSteering:
     def fault(self) -> OvertError:
         """Return the error for a recording that ended by itself."""
         reason = self.state.reason or "Recording ended."
-        if self._hand.grounds.refusal():
-            return ConsentError(reason)
+        if self._was_refused:
+            return ConsentError(reason, remedy="What was recorded is kept.")
         return CaptureError(reason, remedy="What was recorded is kept.")
 
     def end(self) -> None:
@@ -151,8 +153,12 @@ class PersonSteering:
         return self._directive()
 
     def _facts(self) -> Facts:
+        """Look at what has to hold, and remember whether permission did."""
         hand = self._hand
-        return Facts(hand.grounds.refusal(), hand.indicator.problem())
+        facts = Facts(hand.grounds.refusal(), hand.indicator.problem())
+        if self.state.phase is not Phase.STOPPED or not self._has_begun:
+            self._was_refused, self._has_begun = bool(facts.refusal), True
+        return facts
 
     def _directive(self) -> Directive:
         marks, self._marks = tuple(self._marks), []
