@@ -26,7 +26,7 @@ TASKS = ("click-test-2", "enter-text", "click-dialog")
 pytestmark = [
     pytest.mark.journey,
     pytest.mark.display,
-    pytest.mark.timeout(420),
+    pytest.mark.timeout(900),
 ]
 
 
