@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
-    """A programme whose vault and broker run."""
-    made = Court(tmp_path_factory.mktemp("court") / "run")
-    made.found()
-    yield made
-    made.end()
+    """A programme whose vault and broker run; its keys' passphrases cost little."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("overt.protocol.keyfile.SCRYPT_N", 1 << 8)
+        made = Court(tmp_path_factory.mktemp("court") / "run")
+        made.found()
+        yield made
+        made.end()
 
 
 @pytest.fixture(scope="module")
