@@ -92,7 +92,7 @@ def window_manager(x_server: str, painter: Any) -> Iterator[Any]:
         stderr=subprocess.DEVNULL,
     )
     check = painter.display.intern_atom("_NET_SUPPORTING_WM_CHECK")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while painter.root.get_full_property(check, X.AnyPropertyType) is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -101,13 +101,20 @@ def window_manager(x_server: str, painter: Any) -> Iterator[Any]:
     manager.wait()
 
 
+def framed(watcher: WindowWatcher) -> Any:
+    """Return the test's window once it has its frame; who has focus is up to the wm."""
+    windows = watcher.stack().windows
+    named = (one for one in windows if one.app_class == "Framed")
+    return next((one for one in named if one.frame_id != one.window_id), None)
+
+
 @pytest.mark.usefixtures("window_manager")
 def test_frames_are_mapped_to_the_windows_inside(
     watcher: WindowWatcher, painter: Any
 ) -> None:
     window = painter.window(100, 100, 200, 150, 0, wm_class="framed")
-    deadline = time.monotonic() + 10
-    while (found := watcher.stack().active) is None or found.app_class != "Framed":
+    deadline = time.monotonic() + 30
+    while (found := framed(watcher)) is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert found.window_id == window.id
