@@ -96,6 +96,7 @@ def window_manager(x_server: str, painter: Any) -> Iterator[Any]:
     while painter.root.get_full_property(check, X.AnyPropertyType) is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    time.sleep(1.0)  # it says that it is there before it takes windows in
     yield manager
     manager.terminate()
     manager.wait()
