@@ -23,6 +23,7 @@ if [ -f "$stamp" ] && [ -z "$(find requirements pyproject.toml -newer "$stamp" -
 [ -x .venv/bin/uv ] || .venv/bin/python -m pip install -q --disable-pip-version-check uv
 echo "Installing what requirements/app.lock names into .venv ..."
 .venv/bin/uv pip install -q --python .venv/bin/python --require-hashes -r requirements/app.lock
+.venv/bin/uv pip install -q --python .venv/bin/python --no-deps --require-hashes -r requirements/portable.lock
 if [ "$what" = learn ] && ! .venv/bin/python -c 'import torch' 2>/dev/null; then
   echo "Installing torch: the CPU build where the index has it, else the default (several GB) ..."
   .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements/torch-cpu.lock 2>/dev/null ||

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 UNSEEN_S = 2.0  # for so long may the badge be missing before recording stops
 SILENT_S = 4.0  # for so long may the recorder say nothing before the badge says so
 _LOOK_S = 0.4
-_START_S = 5.0
+_START_S = 20.0  # a machine under load takes its time; nothing is recorded before
 _SEEN_SHARE = 0.97  # of the badge's pixels must be right: a tooltip may hide a corner
 
 
