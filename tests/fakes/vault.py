@@ -29,15 +29,8 @@ from overt.protocol.consent import (
 )
 from overt.protocol.errors import DataError, GovernError, OvertError, VaultError
 from overt.protocol.ids import new_id
-from overt.protocol.programme import (
-    Anchor,
-    Dpia,
-    Invitation,
-    invitation_json,
-    programme_from_toml,
-    sign_person_key,
-    sign_programme,
-)
+from overt.protocol.invitation import Invitation, invitation_json, sign_person_key
+from overt.protocol.programme import Anchor, Dpia, programme_from_toml, sign_programme
 from overt.protocol.sealing import SealingKey, parse_sealed, verify_sealed
 from overt.protocol.signing import public_key, public_text, verify_document
 

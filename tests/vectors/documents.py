@@ -9,6 +9,7 @@ from typing import Any
 from book import EXPIRES_UTC_S, PASSPHRASE, Book, an_id, pretty, sealer, signer
 
 from overt.protocol import consent, grants, halt, keyfile
+from overt.protocol import invitation as invitations
 from overt.protocol import programme as programmes
 from overt.protocol import records as r
 from overt.protocol.canonical import b64
@@ -116,14 +117,14 @@ def add_programmes(book: Book, programme: programmes.Programme) -> None:
         "DataError",
         "'idle_after_s'",
     )
-    key = programmes.sign_person_key(
+    key = invitations.sign_person_key(
         programme.programme, an_id("part"), sealer("person").public, keys
     )
     anchor = programmes.Anchor(
         programme.programme, tuple(public_text(one.public_key()) for one in keys), 2
     )
-    invitation = programmes.invitation_json(
-        programmes.Invitation(
+    invitation = invitations.invitation_json(
+        invitations.Invitation(
             anchor, "https://vault.example", an_id("part"), "a" * 26, key, EXPIRES_UTC_S
         )
     )

@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from overt.protocol import actions, consent, errors, grants, halt, release, tlog
+from overt.protocol import invitation as invitations
 from overt.protocol import programme as programmes
 from overt.protocol import segment as segments
 from overt.protocol.canonical import canonical_bytes, parse_json, sha256_hex, unb64
@@ -90,7 +91,7 @@ def read_document(data: bytes, kind: str) -> Any:
     digest = consent.document_digest(document((FILES / "consent.json").read_bytes()))
     readers: dict[str, Callable[[dict[str, Any]], Any]] = {
         "programme": anchor().programme_of,
-        "invitation": programmes.parse_invitation,
+        "invitation": invitations.parse_invitation,
         "consent": lambda body: consent.verify_consent(body, device),
         "withdrawal": lambda body: consent.verify_withdrawal(body, device),
         "receipt": lambda body: consent.verify_receipt(

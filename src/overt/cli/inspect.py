@@ -213,7 +213,7 @@ def _document(envelope: Json) -> Json:
 
 
 def _invitation(body: Json) -> Json:
-    from overt.protocol.programme import parse_invitation
+    from overt.protocol.invitation import parse_invitation
 
     invitation = parse_invitation(body)
     return {

@@ -208,7 +208,7 @@ def invite(
     from overt.cli.calling import Caller
     from overt.cli.founding import read_programme
     from overt.protocol.canonical import unb64
-    from overt.protocol.programme import Invitation, invitation_json, sign_person_key
+    from overt.protocol.invitation import Invitation, invitation_json, sign_person_key
     from overt.protocol.sealing import SealingPublicKey
 
     anchor, _, found = read_programme(folder)

@@ -27,12 +27,12 @@ from overt.protocol.consent import (
 from overt.protocol.grants import AccessRequest, Approval, sign_approval, sign_request
 from overt.protocol.halt import HaltOrder, sign_halt
 from overt.protocol.ids import new_id
+from overt.protocol.invitation import sign_person_key
 from overt.protocol.programme import (
     SERVICES,
     Anchor,
     Programme,
     parse_programme,
-    sign_person_key,
     sign_programme,
 )
 from overt.protocol.release import open_release

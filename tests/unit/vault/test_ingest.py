@@ -20,7 +20,8 @@ from overt.protocol.consent import (
 )
 from overt.protocol.errors import NetworkError, VaultError
 from overt.protocol.ids import new_id
-from overt.protocol.programme import Anchor, sign_person_key
+from overt.protocol.invitation import sign_person_key
+from overt.protocol.programme import Anchor
 from overt.protocol.sealing import SealingKey, sealed_digest
 from overt.protocol.signing import public_text
 from overt.vault.govern.roster import Roster

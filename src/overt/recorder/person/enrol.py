@@ -21,13 +21,8 @@ from overt.protocol.errors import (
     UsageError,
 )
 from overt.protocol.ids import new_id
-from overt.protocol.programme import (
-    Anchor,
-    Invitation,
-    Programme,
-    parse_invitation,
-    verify_person_key,
-)
+from overt.protocol.invitation import Invitation, parse_invitation, verify_person_key
+from overt.protocol.programme import Anchor, Programme
 from overt.protocol.signing import public_text, sign_document
 from overt.recorder.person.home import Home, read_paper, write_paper
 from overt.recorder.person.identity import Identity, lock, new_identity, unlock

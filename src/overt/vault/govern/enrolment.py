@@ -15,7 +15,7 @@ from overt.protocol.consent import document_digest
 from overt.protocol.errors import GovernError
 from overt.protocol.forms import read_form
 from overt.protocol.ids import check_id
-from overt.protocol.programme import verify_person_key
+from overt.protocol.invitation import verify_person_key
 from overt.protocol.signing import key_id, public_key, trusted_keys, verify_document
 from overt.vault.store.rows import DeviceRow, InvitationRow, PersonKeyRow
 

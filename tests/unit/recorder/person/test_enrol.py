@@ -90,7 +90,7 @@ def test_an_expired_invitation_is_refused(vault: Any) -> None:
 
 def test_a_swapped_vault_key_is_refused(vault: Any) -> None:
     body = vault.invitation()
-    from overt.protocol.programme import sign_person_key
+    from overt.protocol.invitation import sign_person_key
 
     stranger = [Ed25519PrivateKey.generate() for _ in range(2)]
     body["person_key"] = sign_person_key(
