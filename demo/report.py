@@ -102,7 +102,6 @@ def _episodes(run: Run, folder: Path) -> list[dict[str, Any]]:
 
 def _episode(rows: list[dict[str, Any]], number: int, pictures: Path) -> dict[str, Any]:
     rows = sorted(rows, key=lambda row: row["step"])
-    start = rows[0]["t_ns"]
     steps = []
     for row in rows:
         name = f"episode-{number}-step-{row['step']}.png"
@@ -112,7 +111,7 @@ def _episode(rows: list[dict[str, Any]], number: int, pictures: Path) -> dict[st
                 "picture": f"pictures/{name}",
                 "action": row["action"],
                 "text": describe(row["action"]),
-                "second": round((row["t_ns"] - start) / 1e9, 1),
+                "second": round(row["t_ms"] / 1e3, 1),
             }
         )
     return {"goal": rows[0]["goal"], "status": rows[0]["status"], "steps": steps}

@@ -67,7 +67,7 @@ def access() -> None:
     multiple=True,
     default=("input", "screen", "context"),
     show_default=True,
-    help="Which data types; repeatable.",
+    help="Which data types; repeatable. With timing: exact times of keys and pointer.",
 )
 @click.option(
     "--level",

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from overt.cli.files import check_output, read_json, write_json
 from overt.protocol.canonical import b64, parse_json, unb64
-from overt.protocol.errors import UsageError
+from overt.protocol.consent import document_digest
+from overt.protocol.errors import GovernError, UsageError
+from overt.protocol.grants import TIMING
 from overt.protocol.keyfile import lock_secret, unlock_secret
 from overt.protocol.sealing import SealingKey
 
@@ -87,3 +89,26 @@ def read_request(folder: Path) -> Json:
     document = read_json(folder / REQUEST, what="The request")
     payload = unb64(str(document.get("payload", "")), what="the request")
     return parse_json(payload, what="The request")
+
+
+def grants_timing(folder: Path, grant: str) -> bool:
+    """Whether the grant of a job's release names exact times of input.
+
+    Args:
+        folder: The job's.
+        grant: Digest of the grant, as the release states it.
+
+    Raises:
+        GovernError: The folder's request names them but is another one.
+        UsageError: There is no request.
+        DataError: It is malformed.
+    """
+    if TIMING not in read_request(folder).get("fields", ()):
+        return False
+    document = read_json(folder / REQUEST, what="The request")
+    if document_digest(document) != grant:
+        raise GovernError(
+            "The job's request asks for exact timing and is not what was granted.",
+            remedy="Run: overt release, in the folder of that request.",
+        )
+    return True

@@ -39,7 +39,7 @@ def refine(job: Path, passphrase_file: Path | None, as_json: bool) -> None:
 
     An earlier dataset of the job is replaced.
     """
-    from overt.cli.jobs import DATASET, open_job, read_request
+    from overt.cli.jobs import DATASET, grants_timing, open_job, read_request
     from overt.protocol.ids import new_id
     from overt.protocol.signing import public_key
     from overt.research.dataset.leaks import scan_dataset
@@ -52,11 +52,13 @@ def refine(job: Path, passphrase_file: Path | None, as_json: bool) -> None:
     key = open_job(job, read_passphrase(passphrase_file, what="the job's key"))
     header, segments = read_segments(job, key)
     devices = {name: public_key(text) for name, text in header.devices.items()}
-    outcomes = refine_segments(segments, devices)
+    exact = grants_timing(job, header.grant)
+    outcomes = refine_segments(segments, devices, traces=exact)
     purpose = str(read_request(job).get("purpose", ""))
     origin = Origin(
-        new_id("ds"), header.programme, header.release, header.grant, purpose
-    )
+        new_id("ds"), header.programme, header.release, header.grant, purpose,
+        "exact" if exact else "bursts",
+    )  # fmt: skip
     built = write_dataset(trajectories(outcomes), origin, dropped=drop_counts(outcomes))
     findings = scan_dataset(as_dataset(built))
     folder, fresh = job / DATASET, job / f"{DATASET}.part"

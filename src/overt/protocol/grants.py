@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from overt.protocol.canonical import Json
 
+# Names exact times of keys and ways of the pointer; without it exports are coarse.
+TIMING = "timing"
 _LEVELS = tuple(level.value for level in Level if level is not Level.OFF)
 
 
@@ -44,7 +46,7 @@ class AccessRequest:
         purpose: A purpose id of the programme.
         reason: In the requester's words.
         cohort: Pseudonyms whose segments are asked for; empty means all who agreed.
-        fields: Which of input, screen, context.
+        fields: Which of input, screen, context; `timing` for exact times of input.
         level: Highest level asked for.
         region: Where it runs.
         expires_utc_s: Unix seconds until which it may be used.
@@ -145,8 +147,10 @@ def request_problems(request: AccessRequest, programme: Programme) -> list[str]:
         problems.append(f"Purpose {request.purpose} is forbidden, whoever approves it.")
     elif request.purpose not in {purpose.id for purpose in programme.purposes}:
         problems.append("The request names a purpose that the programme does not have.")
-    if not request.fields or set(request.fields) - set(programme.data_types):
+    if not request.fields or set(request.fields) - {*programme.data_types, TIMING}:
         problems.append("The request names fields that the programme does not have.")
+    if TIMING in request.fields and "input" not in request.fields:
+        problems.append("The request asks for the timing of input, but for no input.")
     if request.level not in _LEVELS:
         problems.append(f"The request's level is none of {', '.join(_LEVELS)}.")
     if request.region not in programme.regions:

@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from overt.cli.jobs import DATASET, RELEASE, REQUEST, new_job, open_job
+from overt.cli.jobs import (
+    DATASET,
+    RELEASE,
+    REQUEST,
+    grants_timing,
+    new_job,
+    open_job,
+    read_request,
+)
 from overt.protocol.actions import Click, Done
+from overt.protocol.consent import document_digest
+from overt.protocol.forms import read_form
 from overt.protocol.grants import AccessRequest, sign_request
 from overt.protocol.ids import new_id
 from overt.protocol.release import ReleaseHeader, begin_release
@@ -75,6 +85,22 @@ def test_what_cannot_be_refined_keeps_the_dataset_there_was(
     assert said in town.json("refine", "--job", job, code=code)["error"]
     assert [path.name for path in (job / DATASET).iterdir()] == ["kept"]
     assert not list(job.glob("*.part"))
+
+
+def test_exact_timing_is_the_grant_s_to_name(
+    town: Any, job: Path, key: Ed25519PrivateKey
+) -> None:
+    (job / RELEASE).write_bytes(header(2**32))
+    document = json.loads((job / REQUEST).read_text())
+    asked = read_form(
+        AccessRequest, read_request(job) | {"fields": ["input", "timing"]}, what="It"
+    )
+    other = sign_request(asked, key)
+    assert not grants_timing(job, document_digest(document))
+    (job / REQUEST).write_text(json.dumps(other))
+    assert grants_timing(job, document_digest(other))
+    told = town.json("refine", "--job", job, code=7)
+    assert "not what was granted" in told["error"]
 
 
 @pytest.mark.parametrize("command", ["refine", "train", "evaluate"])

@@ -112,6 +112,7 @@ def test_forbidden_purposes_stay_forbidden(world: Any, purpose: str) -> None:
         ({"purpose": "sell"}, "purpose that the programme does not have"),
         ({"fields": ()}, "fields"),
         ({"fields": ("audio",)}, "fields"),
+        ({"fields": ("screen", "timing")}, "timing of input, but for no input"),
         ({"region": "moon"}, "regions"),
         ({"level": "everything"}, "level is none of masked"),
         ({"level": "off"}, "level is none of masked"),

@@ -11,13 +11,14 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 from PIL import Image
 
 from overt.protocol.actions import action_json
 from overt.protocol.canonical import canonical_bytes, sha256_hex
+from overt.research.refine.pace import Pace, coarse_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from overt.research.refine.episodes import Step, Trajectory
     from overt.research.refine.timeline import Screen
 
-SCHEMA_VERSION = "overt-dataset-1"
+SCHEMA_VERSION = "overt-dataset-2"
 Row = dict[str, Any]
 
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -40,7 +41,9 @@ _COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     ("frame_press", _IMAGE, "Image"),
     ("frame_decide_exact", pa.bool_(), "bool"),
     ("frame_press_exact", pa.bool_(), "bool"),
-    ("t_ns", pa.int64(), "int64"),
+    ("t_ms", pa.int32(), "int32"),
+    ("duration_ms", pa.int32(), "int32"),
+    ("timing", pa.string(), "string"),
     ("action", pa.string(), "string"),
     ("context", pa.string(), "string"),
     ("status", pa.string(), "string"),
@@ -61,6 +64,7 @@ class Origin:
         release: Release id.
         grant: Digest of the grant.
         purpose: What the grant allows it for.
+        timing: `bursts`, or `exact` where the grant names it.
     """
 
     dataset: str
@@ -68,6 +72,7 @@ class Origin:
     release: str
     grant: str
     purpose: str
+    timing: Literal["bursts", "exact"] = "bursts"
 
 
 def arrow_schema() -> pa.Schema:
@@ -107,6 +112,7 @@ def encode_png(screen: Screen) -> bytes:
 
 def _row(trajectory: Trajectory, number: int, step: Step, origin: Origin) -> Row:
     decide, press = step.frame_decide, step.frame_press
+    pace = step.pace or Pace(step.t_press_ns)
     png = encode_png(decide)
     press_png = None
     if press is not None:
@@ -122,10 +128,19 @@ def _row(trajectory: Trajectory, number: int, step: Step, origin: Origin) -> Row
         "frame_press": None if press is None else {"bytes": press_png, "path": None},
         "frame_decide_exact": decide.exact,
         "frame_press_exact": None if press is None else press.exact,
-        "t_ns": step.t_press_ns,
+        "t_ms": coarse_ms(pace.t_ns - trajectory.t_begin_ns),
+        "duration_ms": None if pace.length_ns is None else coarse_ms(pace.length_ns),
+        "timing": _timing(step),
         "action": canonical_bytes(action_json(step.action)).decode(),
         "context": canonical_bytes(step.context).decode(),
         "status": trajectory.status,
         "consent": step.consent,
         "grant": origin.grant,
     }
+
+
+def _timing(step: Step) -> str | None:
+    """Return the events as they were, where refine was allowed to keep them."""
+    if not step.trace:
+        return None
+    return json.dumps([list(event) for event in step.trace], separators=(",", ":"))

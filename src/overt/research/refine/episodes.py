@@ -19,6 +19,7 @@ from overt.protocol.errors import DataError
 from overt.protocol.segment import mark_bytes
 from overt.research.refine.approach import decide_on
 from overt.research.refine.context import step_context
+from overt.research.refine.pace import paces, trace
 from overt.research.refine.reduce import reduce_events
 from overt.research.refine.timeline import by_session
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from overt.protocol.actions import Status
     from overt.protocol.records import MarkRecord
     from overt.protocol.segment import Segment
+    from overt.research.refine.pace import Pace, Trace
     from overt.research.refine.reduce import Reduced
     from overt.research.refine.timeline import Screen, Timeline
 
@@ -49,6 +51,8 @@ class Step:
         context: `tree`, `element`, `window`, as far as recorded.
         segment: Id of the segment that holds the press.
         consent: Id of the consent record of that segment.
+        pace: When it was, as a dataset may say it; None: at the press.
+        trace: Its events as they were; empty unless a grant names them.
     """
 
     action: Action
@@ -59,6 +63,8 @@ class Step:
     context: dict[str, Any]
     segment: str
     consent: str
+    pace: Pace | None = None
+    trace: Trace = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,8 @@ class _Bounds:
 def refine(
     segments: Sequence[Segment],
     device_keys: Mapping[str, Ed25519PublicKey] | None = None,
+    *,
+    traces: bool = False,
 ) -> list[Kept | Dropped]:
     """Refine the segments of any number of sessions, by session and time.
 
@@ -128,6 +136,8 @@ def refine(
         segments: Parsed segments, in any order.
         device_keys: Public key by device id. If given, an episode whose marks its
             device has not signed is dropped; else signatures are not looked at.
+        traces: Whether steps keep the times of keys and the way of the pointer: only
+            where the grant names `timing`.
 
     Raises:
         DataError: A session has a segment twice, or frames name missing tiles.
@@ -135,16 +145,20 @@ def refine(
     return [
         outcome
         for timeline in by_session(segments)
-        for outcome in refine_session(timeline, device_keys)
+        for outcome in refine_session(timeline, device_keys, traces=traces)
     ]
 
 
 def refine_session(
-    timeline: Timeline, device_keys: Mapping[str, Ed25519PublicKey] | None = None
+    timeline: Timeline,
+    device_keys: Mapping[str, Ed25519PublicKey] | None = None,
+    *,
+    traces: bool = False,
 ) -> list[Kept | Dropped]:
     """Refine one session: an outcome for each episode that a mark begins."""
     return [
-        _outcome(timeline, bounds, device_keys) for bounds in _episodes(timeline.marks)
+        _outcome(timeline, bounds, device_keys, traces=traces)
+        for bounds in _episodes(timeline.marks)
     ]
 
 
@@ -183,6 +197,8 @@ def _outcome(
     timeline: Timeline,
     bounds: _Bounds,
     device_keys: Mapping[str, Ed25519PublicKey] | None,
+    *,
+    traces: bool,
 ) -> Kept | Dropped:
     episode = str(bounds.begin.body.get("task", ""))
     if bounds.end is None:
@@ -197,7 +213,7 @@ def _outcome(
         return Dropped(episode, "malformed")
     if timeline.gap_within(bounds.begin.t_ns, bounds.end.t_ns):
         return Dropped(episode, "gap")
-    return _trajectory(timeline, bounds, bounds.end)
+    return _trajectory(timeline, bounds, bounds.end, traces=traces)
 
 
 def _signed(
@@ -214,7 +230,9 @@ def _signed(
     return True
 
 
-def _trajectory(timeline: Timeline, bounds: _Bounds, end: MarkRecord) -> Kept | Dropped:
+def _trajectory(
+    timeline: Timeline, bounds: _Bounds, end: MarkRecord, *, traces: bool
+) -> Kept | Dropped:
     body = bounds.begin.body
     episode = str(body["task"])
     within = (bounds.begin.t_ns, end.t_ns)
@@ -223,7 +241,7 @@ def _trajectory(timeline: Timeline, bounds: _Bounds, end: MarkRecord) -> Kept | 
         return Dropped(episode, "no-action")
     status = _ENDS[end.body["status"]]
     try:
-        steps = _steps(timeline, actions, bounds.begin.t_ns)
+        steps = _steps(timeline, actions, bounds.begin.t_ns, traces=traces)
         steps.append(_last_step(timeline, end.t_ns, status))
     except DataError:
         return Dropped(episode, "no-screen")
@@ -242,10 +260,12 @@ def _trajectory(timeline: Timeline, bounds: _Bounds, end: MarkRecord) -> Kept | 
     )
 
 
-def _steps(timeline: Timeline, actions: Sequence[Reduced], begin_ns: int) -> list[Step]:
+def _steps(
+    timeline: Timeline, actions: Sequence[Reduced], begin_ns: int, *, traces: bool
+) -> list[Step]:
     steps = []
     before: Reduced | None = None
-    for reduced in actions:
+    for reduced, pace in zip(actions, paces(actions), strict=True):
         decision = decide_on(timeline, reduced, before, begin_ns)
         decide = _seen(decision.decide, timeline)
         press = _seen(decision.press, timeline)
@@ -253,8 +273,14 @@ def _steps(timeline: Timeline, actions: Sequence[Reduced], begin_ns: int) -> lis
         context = step_context(timeline, decide, decision.t_ns, t_press)
         header = timeline.header_at(t_press)
         place = (header.segment, header.consent)
+        since_ns = before.t_end_ns if before else begin_ns
         steps.append(
-            Step(reduced.action, decision.t_ns, t_press, decide, press, context, *place)
+            Step(
+                *(reduced.action, decision.t_ns, t_press, decide, press, context),
+                *place,
+                pace,
+                trace(timeline.events, reduced, since_ns, begin_ns) if traces else (),
+            )
         )
         before = reduced
     return steps
