@@ -73,7 +73,7 @@ def _config(args: argparse.Namespace) -> Config:
     tasks = FIFTEEN if args.full else SIX
     return Config(
         tasks=tuple(args.tasks or tasks),
-        demos=args.demos or (60 if args.full else 32),
+        demos=args.demos or _demos(args),
         privacy_demos=0 if args.full and not args.tasks else 2,
         episodes=args.episodes,
         seeds=3 if args.full else 1,
@@ -81,6 +81,11 @@ def _config(args: argparse.Namespace) -> Config:
         seed_prefix=args.seed_prefix,
         human=args.human,
     )
+
+
+def _demos(args: argparse.Namespace) -> int:
+    """Return how many demonstrations a task: a person's time is dearer."""
+    return 4 if args.human else 60 if args.full else 32
 
 
 def _journey(run: Run, report_folder: Path) -> int:

@@ -2,6 +2,8 @@
 
 Input: a run whose stages are done. Output: the counts of `report.json`. It opens what
 only this demonstration's people could open, with their keys, and changes nothing.
+Where a person did the tasks there is no account: what it would tell is `None`, and the
+canaries are what the opened dataset says was shown and typed.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ import numpy as np
 from PIL import Image
 
 from demo.canaries import Canary, pixel_canary, search
-from demo.founding import PARTICIPANTS
 from demo.nullcipher import unsealed_copy
 from demo.recording import accounts
 from demo.run import PASSPHRASE, Run
@@ -49,22 +50,37 @@ CANARIES_A_PERSON = 4  # of each kind
 
 def check(run: Run) -> dict[str, Any]:
     """Return every figure that tells of integrity."""
-    figures = _input_figures(run) | _storage_figures(run) | _step_figures(run)
-    figures |= _reading_figures(run)
-    return figures | _canary_figures(run)
+    against = _without_account(run) if run.config.human else _against_account(run)
+    return (
+        against | _storage_figures(run) | _reading_figures(run) | _canary_figures(run)
+    )
+
+
+def _against_account(run: Run) -> dict[str, Any]:
+    return _input_figures(run) | _step_figures(run)
+
+
+def _without_account(run: Run) -> dict[str, Any]:
+    """Return what is known without an account of what was done."""
+    rows = _rows(run)
+    acted = [row for row in rows if row["frame_press"] is not None]
+    exact = [bool(row["frame_decide_exact"]) for row in acted]
+    unknown = (
+        "events_injected", "events_withheld", "event_differences", "actions_scripted",
+        "action_mismatches", "before_frames_equal",
+    )  # fmt: skip
+    return dict.fromkeys(unknown) | {
+        "events_recorded": sum(len(_exported(run, one)) for one in run.participants),
+        "actions_reconstructed": len(rows),
+        "before_frames_verified": round(float(np.mean(exact)), 4) if exact else 0.0,
+    }
 
 
 def _input_figures(run: Run) -> dict[str, Any]:
     injected = recorded = withheld = wrong = 0
-    for person in PARTICIPANTS:
+    for person in run.participants:
         summary = json.loads((run.folder / f"summary-{person}.json").read_text("utf-8"))
-        export = run.folder / f"export-{person}"
-        shutil.rmtree(export, ignore_errors=True)
-        run.overt("export", export, OVERT_HOME=str(run.home(person)))
-        seen = [
-            json.loads(line)
-            for line in (export / "events.jsonl").read_text("utf-8").splitlines()
-        ]
+        seen = _exported(run, person)
         secret = _secret_spans(run, person)
         given = [event for event in summary["injected"] if not _within(event, secret)]
         injected += len(summary["injected"])
@@ -77,6 +93,15 @@ def _input_figures(run: Run) -> dict[str, Any]:
         "events_recorded": recorded,
         "event_differences": wrong,
     }
+
+
+def _exported(run: Run, person: int) -> list[dict[str, Any]]:
+    """Return the events of a participant's own export."""
+    export = run.folder / f"export-{person}"
+    shutil.rmtree(export, ignore_errors=True)
+    run.overt("export", export, OVERT_HOME=str(run.home(person)))
+    lines = (export / "events.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def _secret_spans(run: Run, person: int) -> list[tuple[int, int]]:
@@ -113,7 +138,7 @@ def _storage_figures(run: Run) -> dict[str, Any]:
     sizes: dict[str, int] = {}
     seconds = 0.0
     events = 0
-    for person in PARTICIPANTS:
+    for person in run.participants:
         own = _own_key(run, person)
         spool = Spool(run.home(person) / "spool")
         for entry in spool.entries():
@@ -149,10 +174,8 @@ def _own_key(run: Run, person: int) -> SealingKey:
 
 def _step_figures(run: Run) -> dict[str, Any]:
     """Compare the dataset's actions and frames with the worker's account."""
-    key = open_job(run.folder / "job", PASSPHRASE)
-    rows = open_dataset(run.folder / "job" / DATASET, key).rows()
     by_episode: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
+    for row in _rows(run):
         by_episode.setdefault(row["episode"], []).append(row)
     known = accounts(run)
     scripted = rebuilt = mismatches = 0
@@ -181,6 +204,11 @@ def _step_figures(run: Run) -> dict[str, Any]:
         "before_frames_verified": round(float(np.mean(exact)), 4) if exact else 0.0,
         "before_frames_equal": round(float(np.mean(equal)), 4) if equal else 0.0,
     }
+
+
+def _rows(run: Run) -> list[dict[str, Any]]:
+    key = open_job(run.folder / "job", PASSPHRASE)
+    return list(open_dataset(run.folder / "job" / DATASET, key).rows())
 
 
 def _comparable(action: dict[str, Any]) -> tuple[Any, ...]:
@@ -239,7 +267,7 @@ def _canary_figures(run: Run) -> dict[str, Any]:
     password among the keys.
     """
     canaries, secrets = planted(run), typed_secrets(run)
-    homes = [run.home(person) for person in PARTICIPANTS]
+    homes = [run.home(person) for person in run.participants]
     sealed = [run.folder / "server", *homes, *run.folder.glob("*.log")]
     in_store = search([_as_text(item) for item in canaries + secrets], sealed)
     with unsealed_copy(run) as bare:
@@ -259,7 +287,9 @@ def _as_text(canary: Canary) -> Canary:
 
 
 def planted(run: Run) -> list[Canary]:
-    """Return canaries of both participants: goals, texts typed, pixels shown."""
+    """Return canaries of each participant: goals, texts typed, pixels shown."""
+    if run.config.human:
+        return _shown(run)
     found: dict[str, Canary] = {}
     for episode, (account, folder, number) in accounts(run).items():
         kinds = [name.split()[0] for name in found if folder.name in name]
@@ -269,6 +299,23 @@ def planted(run: Run) -> list[Canary]:
                 found.setdefault(name, replace(canary, name=name))
     unique = {item.needle: item for item in found.values()}
     return list(unique.values())
+
+
+def _shown(run: Run) -> list[Canary]:
+    """Return canaries from the opened dataset: what a person was shown and typed."""
+    found: dict[bytes, Canary] = {}
+    for number, row in enumerate(_rows(run)):
+        frame = np.asarray(Image.open(io.BytesIO(row["frame_decide"]["bytes"])))
+        typed = row["action"].get("text", "")
+        canaries = [
+            Canary(f"goal {number}", "text", row["goal"].encode()),
+            pixel_canary(f"pixels {number}", frame[:210, :160]),
+            Canary(f"text {number}", "keys", typed.encode())
+            if len(typed) > 4
+            else None,
+        ]
+        found |= {item.needle: item for item in canaries if item is not None}
+    return list(found.values())[: 6 * CANARIES_A_PERSON]
 
 
 def _candidates(

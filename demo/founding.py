@@ -30,7 +30,6 @@ MEMBERS = (
     ("olga", ("operator",)),
 )
 HOLDERS = ("stella", "stefan", "rita")
-PARTICIPANTS = (1, 2)
 
 _TOML = """\
 title = "Demonstration: web forms"
@@ -39,7 +38,7 @@ retention_days = 30
 regions = ["EU"]
 lease_s = 60
 threshold = 2
-# two people only: the signed configuration says so, and the report shows it
+# two people at most: the signed configuration says so, and the report shows it
 min_cohort = 1
 
 [[purposes]]
@@ -155,7 +154,7 @@ class Servers:
 
 
 def enrol_participants(run: Run, servers: Servers) -> dict[str, Any]:
-    """Invite, enrol and let consent; two people, each with their own home."""
+    """Invite, enrol and let consent; each person with a home of their own."""
     folder = run.folder / "programme"
     holders = [
         arg
@@ -163,7 +162,7 @@ def enrol_participants(run: Run, servers: Servers) -> dict[str, Any]:
         for arg in ("--programme-key", folder / "keys" / f"programme-{name}.key")
     ]
     people = []
-    for person in PARTICIPANTS:
+    for person in run.participants:
         invitation = run.folder / f"invitation-{person}.json"
         made = run.overt(
             "programme", "invite", "--folder", folder, "--as", run.key("stella"),

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo.founding import PARTICIPANTS
 from demo.run import PASSPHRASE, Run
 from overt.protocol.sealing import MAGIC, open_segment, parse_sealed
 from overt.recorder.person.home import Home
@@ -35,7 +34,7 @@ def unsealed_copy(run: Run) -> Iterator[Path]:
         server = folder / "server"
         shutil.copytree(run.folder / "server", server)
         _unseal_objects(run, server)
-        for person in PARTICIPANTS:
+        for person in run.participants:
             home = folder / f"home-{person}"
             shutil.copytree(
                 run.home(person), home, ignore=shutil.ignore_patterns("*.sock")

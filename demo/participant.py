@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from demo.run import StageError, wait_until
 from overt.desktop.x11.synth import Synth
 from overt.desktop.x11.windows import WindowWatcher
-from overt.protocol.errors import OvertError
+from overt.protocol.errors import DataError, OvertError
 from overt.recorder.person.control import ControlClient
 from overt.recorder.person.home import Home
 from overt.research.evaluate.account import Account
@@ -136,8 +136,8 @@ def _episodes(
                 control.call("task_end", status=status, judge=judge)
 
             if plan["human"]:
-                with suppress(OvertError):
-                    worker.watch(task, seed, begin, end)
+                with suppress(DataError):  # this seed's goal cannot be typed
+                    _tell(task, worker.watch(task, seed, begin, end))
                 continue
             episode = worker.run(task, seed, begin, end)
             if isinstance(episode, Skipped):
@@ -146,7 +146,11 @@ def _episodes(
             line = {"number": number, "episode": begun["task"], "task": task}
             marks.write(json.dumps(line) + "\n")
             marks.flush()
-            print(json.dumps({"task": task, "status": episode.status}), flush=True)
+            _tell(task, episode.status)
+
+
+def _tell(task: str, status: Status) -> None:
+    print(json.dumps({"task": task, "status": status}), flush=True)
 
 
 def _begin(control: ControlClient, goal: str, source: str) -> dict[str, Any]:

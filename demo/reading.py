@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from demo.founding import PARTICIPANTS
-
 if TYPE_CHECKING:
     from demo.founding import Servers
     from demo.run import Run
 
 
 def review_and_send(run: Run) -> dict[str, Any]:
-    """Both participants look at what waits, approve it and send it."""
+    """The participants look at what waits, approve it and send it."""
     sent = waited = 0
-    for person in PARTICIPANTS:
+    for person in run.participants:
         home = {"OVERT_HOME": str(run.home(person))}
         listed = run.overt("review", **home)
         waited += len(listed["segments"])

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import Progress
 
-from demo.founding import PARTICIPANTS
 from demo.run import Run, StageError
 
 if TYPE_CHECKING:
@@ -23,12 +22,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SIZE = (640, 420)
+_TO_THE_PERSON = """\
+A browser window opens on this display, and a red sign at its upper right: from then on
+this window is recorded, and nothing else. Do what the yellow bar asks, {total} times;
+the next task comes by itself. Keep the window whole and uncovered; you have a minute
+each. A click on the red sign pauses."""
 
 
 def record(run: Run) -> dict[str, Any]:
-    """Let both participants do their share of every task."""
-    plans = [_plan(run, person) for person in PARTICIPANTS]
+    """Let the participants do their share of every task."""
+    plans = [_plan(run, person) for person in run.participants]
     total = sum(len(plan["tasks"]) for plan in plans)
+    if run.config.human:
+        print(_TO_THE_PERSON.format(total=total))
     workers = []
     for plan in plans:
         file = run.folder / f"plan-{plan['person']}.json"
@@ -42,7 +48,7 @@ def record(run: Run) -> dict[str, Any]:
             )
         )
     outcomes = _follow(run, workers, total)
-    summaries = [_summary(run, person) for person in PARTICIPANTS]
+    summaries = [_summary(run, person) for person in run.participants]
     return {
         "episodes_recorded": dict(outcomes),
         "recorder_cpu_share": round(max(item["cpu_share"] for item in summaries), 4),
@@ -65,7 +71,7 @@ def _plan(run: Run, person: int) -> dict[str, Any]:
         (task, f"train-{number}")
         for task in config.tasks
         for number in range(config.demos)
-        if number % len(PARTICIPANTS) == person - 1
+        if number % len(run.participants) == person - 1
     ]
     tasks += [
         (task, f"privacy-{person}-{number}")
@@ -116,7 +122,7 @@ def _follow(run: Run, workers: list[subprocess.Popen[str]], total: int) -> Count
             worker.wait()
             if worker.stdout is not None:
                 worker.stdout.close()
-    for person, code in zip(PARTICIPANTS, codes, strict=True):
+    for person, code in zip(run.participants, codes, strict=True):
         if code:
             log = (run.folder / f"recorder-{person}.log").read_text("utf-8").strip()
             raise StageError(
@@ -141,11 +147,14 @@ def _lines(workers: list[subprocess.Popen[str]]) -> Iterator[str]:
 
 
 def accounts(run: Run) -> dict[str, tuple[dict[str, Any], Path, int]]:
-    """Return the workers' accounts by episode id: account, its folder, its number."""
+    """Return the workers' accounts by episode id: account, its folder, its number.
+
+    Empty where a person did the tasks: nobody keeps an account of them.
+    """
     from overt.research.evaluate.account import Account
 
     found = {}
-    for person in PARTICIPANTS:
+    for person in run.participants:
         folder = run.folder / f"worker-{person}"
         marks = run.folder / f"marks-{person}.jsonl"
         episodes = {item["number"]: item for item in Account(folder).episodes()}

@@ -27,13 +27,11 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def integrity(figures: dict[str, Any]) -> dict[str, bool]:
-    """Return what must hold, each with whether it does."""
-    wanted = figures["events_injected"] - figures["events_withheld"]
-    return {
-        "every event injected outside password fields was recorded": (
-            figures["events_recorded"] == wanted and not figures["event_differences"]
-        ),
-        "every action was rebuilt as it was done": not figures["action_mismatches"],
+    """Return what must hold, each with whether it does.
+
+    What needs an account of what was done is asked only where a script kept one.
+    """
+    return _told_by_account(figures) | {
         "every segment sent was received": (
             figures["segments_sent"] == figures["segments_received"]
         ),
@@ -54,6 +52,18 @@ def integrity(figures: dict[str, Any]) -> dict[str, bool]:
         "no path, address or canary stands in the dataset's texts": (
             not figures["dataset_findings"]
         ),
+    }
+
+
+def _told_by_account(figures: dict[str, Any]) -> dict[str, bool]:
+    if figures["events_injected"] is None:
+        return {}
+    wanted = figures["events_injected"] - figures["events_withheld"]
+    return {
+        "every event injected outside password fields was recorded": (
+            figures["events_recorded"] == wanted and not figures["event_differences"]
+        ),
+        "every action was rebuilt as it was done": not figures["action_mismatches"],
     }
 
 

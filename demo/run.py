@@ -81,6 +81,11 @@ class Run:
             self.passphrase_file.chmod(0o600)
 
     @property
+    def participants(self) -> tuple[int, ...]:
+        """Numbers of the participants: two, or the one person at the display."""
+        return (1,) if self.config.human else (1, 2)
+
+    @property
     def _state_file(self) -> Path:
         return self.folder / "state.json"
 

@@ -115,6 +115,8 @@ class Desk:
             )
         self.display = os.environ["DISPLAY"]
         self.env = dict(os.environ)
+        if bus := self.env.get("DBUS_SESSION_BUS_ADDRESS"):
+            enable_accessibility(bus)
 
     def _start_screen(self) -> str:
         """Start the X server; two that start at once may take one another's number."""
