@@ -6,7 +6,7 @@ check the recorder, so it shares no code with the recorder's lane.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from Xlib import X
@@ -26,13 +26,21 @@ def screenshot(name: str | None) -> Pixels:
     """
     display = connect(name)
     try:
-        root = display.screen().root
-        size = root.get_geometry()
-        if size.depth not in {24, 32}:
-            raise CaptureError(f"The display has a depth of {size.depth} bits, not 24.")
-        image = root.get_image(0, 0, size.width, size.height, X.ZPixmap, 0xFFFFFFFF)
-        words = np.frombuffer(image.data, np.uint8)
-        shaped = words.reshape(size.height, size.width, 4)
-        return np.ascontiguousarray(shaped[:, :, 2::-1])
+        return root_pixels(display.screen().root)
     finally:
         display.close()
+
+
+def root_pixels(root: Any) -> Pixels:
+    """The pixels of a root window as RGB (height, width, 3).
+
+    Raises:
+        CaptureError: The display has no 24-bit colour.
+    """
+    size = root.get_geometry()
+    if size.depth not in {24, 32}:
+        raise CaptureError(f"The display has a depth of {size.depth} bits, not 24.")
+    image = root.get_image(0, 0, size.width, size.height, X.ZPixmap, 0xFFFFFFFF)
+    words = np.frombuffer(image.data, np.uint8)
+    shaped = words.reshape(size.height, size.width, 4)
+    return np.ascontiguousarray(shaped[:, :, 2::-1])

@@ -2,9 +2,9 @@
 
 Stage: a scripted worker or an agent acts. Input: where to point and what to type.
 Output: events in the X server, and `Synth.log`, one `Injected` for each of them, which
-the caller may compare with a recording. It never reads the screen, never makes an
-event that the X server would swallow (a motion to where the pointer already is), and
-has no knowledge of what it acts on.
+the caller may compare with a recording. It reads the screen only for `hold_screen`,
+never makes an event that the X server would swallow (a motion to where the pointer
+already is), and has no knowledge of what it acts on.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from Xlib import error as xerror
 from Xlib.ext import xtest
 
 from overt.desktop.x11.gesture import MIN_KEY_S, plan_move
+from overt.desktop.x11.screenshot import root_pixels
 from overt.protocol.errors import CaptureError
 from overt.protocol.records import EventKind
 
 if TYPE_CHECKING:
     from overt.protocol.actions import Button
+    from overt.protocol.records import Pixels
 
 _BUTTONS: dict[Button, int] = {"left": 1, "middle": 2, "right": 3}
 Wheel = Literal["up", "down", "left", "right"]
@@ -84,7 +86,7 @@ class Synth:
         self._root = screen.root
         self._size = (screen.width_in_pixels, screen.height_in_pixels)
         self._keys = _keyboard_map(self._display)
-        self._shift_held = False
+        self._shift_held = self._holds_screen = False
         self._at = self.position()
 
     def __enter__(self) -> Self:
@@ -101,6 +103,16 @@ class Synth:
         """Ask the X server where the pointer is, in root pixels."""
         reply = self._root.query_pointer()
         return int(reply.root_x), int(reply.root_y)
+
+    def hold_screen(self) -> Pixels:
+        """Return the root window and let nobody draw before the next press or key.
+
+        What is returned is the screen at that event: between a screenshot and a press
+        a caret may blink. Call it right before the event: the display stands still.
+        """
+        self._display.grab_server()
+        self._holds_screen = True
+        return root_pixels(self._root)
 
     # Single events
 
@@ -248,6 +260,9 @@ class Synth:
     def _send(self, kind: EventKind, x_detail: int, detail: int) -> None:
         self._note(kind, detail)
         xtest.fake_input(self._display, _X_TYPES[kind], x_detail)
+        if self._holds_screen:
+            self._display.ungrab_server()
+            self._holds_screen = False
         self._display.sync()
 
     def _note(self, kind: EventKind, detail: int) -> None:

@@ -218,9 +218,9 @@ class Worker:
         self._withheld += sum(keys)
 
     def _before(self, action: Action, *, canary: str = "") -> None:
-        """Keep the screen just before an action, once it has stopped painting."""
+        """Keep the screen at an action, once it has stopped painting."""
         self._await_calm()
-        pixels = self._env.screenshot()
+        pixels = self._synth.hold_screen()
         self._note(action, time.monotonic_ns(), pixels, canary)
 
     def _await_calm(self) -> None:

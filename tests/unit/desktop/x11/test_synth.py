@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import os
 import subprocess
+import threading
 import time
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -173,3 +174,31 @@ def test_an_unknown_combination_is_refused(synth: Synth, combo: str) -> None:
 def test_a_display_that_is_not_there_is_named() -> None:
     with pytest.raises(CaptureError, match=":987"):
         Synth(":987")
+
+
+def test_a_held_screen_stays_as_it_was_until_the_next_press(screen: str) -> None:
+    drawn = threading.Event()
+
+    def draw() -> None:
+        client = display.Display(screen)
+        root = client.screen().root
+        pen = root.create_gc(foreground=0x3366AA, subwindow_mode=X.IncludeInferiors)
+        root.fill_rectangle(pen, 0, 0, 400, 300)
+        client.sync()
+        drawn.set()
+        client.close()
+
+    with Synth(screen) as synth:
+        held = synth.hold_screen()
+        painter = threading.Thread(target=draw)
+        painter.start()
+        assert not drawn.wait(0.3)
+        synth.button(1, press=True)
+        assert drawn.wait(20)
+        painter.join()
+        synth.button(1, press=False)
+        after = synth.hold_screen()
+        synth.button(1, press=True)
+        synth.button(1, press=False)
+    assert (after == (0x33, 0x66, 0xAA)).all()
+    assert not (held == after).all()
