@@ -42,6 +42,7 @@ COMMANDS: dict[str, str] = {
     "key": "overt.cli.key:key",
     "log": "overt.cli.log:log",
     "programme": "overt.cli.programme:programme",
+    "redact": "overt.cli.redact:redact",
     "refine": "overt.cli.refine:refine",
     "release": "overt.cli.release:release",
     "serve": "overt.cli.serve:serve",

@@ -27,7 +27,7 @@ SPECIFIED = """
     programme create|show|invite|halt|resume; enrol; record; status; pause; resume
     consent show|give|withdraw|receipt; task begin|end; review; send; export; serve
     access request|approve|list; release; refine; train; evaluate; log verify; doctor
-    inspect; key new; console open; my; forget; stop
+    inspect; key new; console open; my; forget; stop; redact text
 """
 EXIT = re.compile(r"^ +(\d+)  (.+)$", re.MULTILINE)
 
