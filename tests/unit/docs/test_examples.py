@@ -188,7 +188,7 @@ class Village:
         )
         try:
             notes = Path("server/addresses.json")
-            until = time.monotonic() + 30
+            until = time.monotonic() + 240
             while not notes.exists() and time.monotonic() < until:
                 assert process.poll() is None
                 time.sleep(0.05)
@@ -196,7 +196,7 @@ class Village:
             yield
         finally:
             process.terminate()
-            assert process.wait(20) == 0
+            assert process.wait(120) == 0
 
 
 @pytest.fixture
