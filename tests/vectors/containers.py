@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, replace
 
 from book import EXPIRES_UTC_S, Book, an_id, flipped, pretty, sealer, signer
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from one_segment import HEADER, described, the_records
 
 from overt.protocol import release, sealing
 from overt.protocol import segment as segments
 from overt.protocol.canonical import canonical_bytes
-from overt.recorder.spool import SpoolWriter
+from overt.recorder.spool import SpoolHead, SpoolWriter, form
 
 
 def add_segments(book: Book) -> tuple[bytes, bytes]:
@@ -295,6 +297,20 @@ def add_releases(book: Book, sealed: bytes) -> None:
     )
 
 
+def as_version_1() -> bytes:
+    """Return a spool file as the first recorders wrote it: one frame, another info."""
+    said = SpoolHead(HEADER.segment, HEADER.session, 0, str(HEADER.started_utc_ns))
+    head, key = canonical_bytes(asdict(said)), os.urandom(32)
+    packed = [segments.encode_record(record) for record in the_records()]
+    content = b"".join([segments.begin_segment(HEADER), *packed])
+    sealed = AESGCM(key).encrypt(
+        form.nonce(0), content + segments.end_segment(len(packed)), None
+    )
+    box = sealer("person").public.seal(key, form.info(1, head))
+    start = b"OVERTSP1" + len(head).to_bytes(4, "little") + head
+    return start + box + form.framed(sealed)
+
+
 def add_spool(book: Book) -> None:
     data = book.kept("spool.bin")
     if data is None:
@@ -308,6 +324,22 @@ def add_spool(book: Book) -> None:
         path.unlink()
     book.valid(
         "spool.bin", "spool", "segment.bin in the spool", data, holds=["segment.bin"]
+    )
+    old = book.kept("spool-1.bin")
+    book.valid(
+        "spool-1.bin",
+        "spool",
+        "the same, written by a recorder of version 1",
+        old if old is not None else as_version_1(),
+        holds=["segment.bin"],
+    )
+    book.bad(
+        "spool-newer.bin",
+        "spool",
+        "a version that is not known",
+        data.replace(b"OVERTSP2", b"OVERTSP3"),
+        "DataError",
+        "of a newer recorder",
     )
     book.bad(
         "spool-torn.bin",

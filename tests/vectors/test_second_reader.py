@@ -85,6 +85,25 @@ def test_a_sealed_segment_opens_from_its_specification() -> None:
     assert not any(padded[8 + length :])
 
 
+def test_a_spool_file_opens_from_its_specification() -> None:
+    for name, version in (("spool.bin", b"2"), ("spool-1.bin", b"1")):
+        data = (FILES / name).read_bytes()
+        assert data[:8] == b"OVERTSP" + version
+        (size,) = struct.unpack_from("<I", data, 8)
+        info = b"overt spool v" + version + b"\0" + data[12 : 12 + size]
+        person = bytes.fromhex(KEYS["sealing_keys"]["person"])
+        key = open_box(person, data[12 + size : 1180 + size], info)
+        at, number, content = 1180 + size, 0, b""
+        while at < len(data):
+            length, crc = struct.unpack_from("<II", data, at)
+            sealed = data[at + 8 : at + 8 + length]
+            assert zlib.crc32(sealed) == crc
+            nonce = struct.pack("<QI", number, 0)
+            content += AESGCM(key).decrypt(nonce, sealed, None)
+            at, number = at + 8 + length, number + 1
+        assert content == (FILES / "segment.bin").read_bytes()
+
+
 def frames(data: bytes) -> list[tuple[int, bytes]]:
     found, at = [], 8
     while at < len(data):

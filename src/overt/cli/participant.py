@@ -78,9 +78,14 @@ class Person:
     programme: Programme
 
     def unlock(self, path: Path | None) -> Identity:
-        """Open the keys with the passphrase of a file or of a prompt."""
+        """Open the keys: the passphrase is in a file, the keyring, or asked for."""
+        from overt.recorder.person.hardening import harden
         from overt.recorder.person.identity import unlock
+        from overt.recorder.person.keychain import kept_passphrase
 
+        harden()
+        if path is None and (kept := kept_passphrase(self.enrolment.device)):
+            return unlock(self.home, kept)
         return unlock(self.home, ask_passphrase(path))
 
     def client(self, identity: Identity) -> VaultClient:

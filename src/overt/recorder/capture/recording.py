@@ -26,6 +26,7 @@ from overt.recorder.capture.gate import SETTLE_NS, Gate
 from overt.recorder.capture.hands import Hands, NoHands, OpenHands
 from overt.recorder.capture.quarantine import GIVE_UP_NS
 from overt.recorder.capture.screenlog import ScreenLog
+from overt.recorder.capture.segments import next_border_ns
 from overt.recorder.capture.stream import Stream
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Recording:
         self._allow, self._sink = allow, sink
         self._end_ns = _FOREVER_NS
         self._drained_ns = self._written_ns = self._committed_ns = 0
-        self._rotated_at = 0
+        self._rotated_at, self._border_ns = 0, next_border_ns()
         self._has_screen = "screen" in sink.data_types
         with contextlib.ExitStack() as opened:
             clock = calibrate(display)
@@ -209,21 +210,29 @@ class Recording:
         self._drained_ns = began_ns
 
     def _write(self, now_ns: int) -> None:
-        """Hand over what has settled; a segment that is long is followed by another.
-
-        While a segment is being ended its successor is on its way already.
-        """
-        stream, sink, post = self._stream, self._sink, self._courier.post
-        records = stream.release(now_ns, self._end_ns)
-        post(partial(sink.write, records))
-        if sink.is_long(stream.released_ns) and not self._is_rotating():
-            self._rotated_at = sink.progress.segments
-            for job in self._rotation():
-                post(job)
+        """Hand over what has settled, minute by minute."""
+        while self._hand_over(now_ns):
+            self._border_ns = next_border_ns()
+            self._rotate()
+        if self._sink.is_full() and not self._is_rotating():
+            self._rotate()
         self._written_ns = now_ns
         if now_ns - self._committed_ns >= COMMIT_NS:
-            post(sink.commit)
+            self._courier.post(self._sink.commit)
             self._committed_ns = now_ns
+
+    def _hand_over(self, now_ns: int) -> bool:
+        """Hand over what has settled of this segment; true where its minute is over."""
+        until_ns = min(self._end_ns, self._border_ns)
+        records = self._stream.release(now_ns, until_ns)
+        self._courier.post(partial(self._sink.write, records))
+        return self._border_ns <= self._stream.released_ns < self._end_ns
+
+    def _rotate(self) -> None:
+        """Go on in a new segment; its successor is on its way until it has begun."""
+        self._rotated_at = self._sink.progress.segments
+        for job in self._rotation():
+            self._courier.post(job)
 
     def _rotation(self) -> list[Callable[[], None]]:
         """Return the jobs that end the segment and begin the next one."""

@@ -25,6 +25,7 @@ from overt.protocol.records import (
     TileRecord,
 )
 from overt.protocol.segment import SegmentHeader, encode_record
+from overt.recorder.spool import MINUTE_NS, SpoolState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
     from overt.protocol.sealing import SealingPublicKey
     from overt.recorder.spool import Spool, SpoolWriter
 
-SEGMENT_NS = 120_000_000_000  # a segment spans two minutes at most
+SEGMENT_NS = MINUTE_NS  # a segment lies within one minute of UTC: one key a minute
 SEGMENT_BYTES = 24 << 20
+_AFTER_NS = 1_000_000  # a border is passed safely when it is this long ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class SegmentSink:
         self._spool, self._own, self._subject = spool, own, subject
         self._writer: SpoolWriter | None = None
         self._waiting: list[Record] = []
-        self._segment, self._began_ns, self._size_bytes = "", 0, 0
+        self._segment, self._size_bytes = "", 0
         self.progress = Progress()
 
     @property
@@ -126,16 +128,12 @@ class SegmentSink:
             if isinstance(record, FrameRecord) and self._writer is None:
                 self._begin(record.t_ns, record.width_px, record.height_px)
             self._append(record)
+        if self._writer is not None:
+            self._writer.flush()
 
-    def is_long(self, t_ns: int) -> bool:
-        """Whether the segment is long or large enough to go on in a new one.
-
-        Args:
-            t_ns: Up to when records have been taken.
-        """
-        age_ns = t_ns - self._began_ns
-        full = age_ns >= SEGMENT_NS or self._size_bytes >= SEGMENT_BYTES
-        return self._writer is not None and full
+    def is_full(self) -> bool:
+        """Whether the segment is large enough to go on in a new one."""
+        return self._writer is not None and self._size_bytes >= SEGMENT_BYTES
 
     def rotate(self, keyframe: Iterable[Record]) -> None:
         """Go on in a new segment.
@@ -155,8 +153,7 @@ class SegmentSink:
         Raises:
             CaptureError: The disk is full or not writable; what waits is kept.
         """
-        if self._writer is not None:
-            self._writer.commit()
+        if self._writer is not None and self._writer.commit():
             self.progress.last_commit_ns = time.monotonic_ns()
 
     def close(self) -> None:
@@ -165,8 +162,6 @@ class SegmentSink:
         Raises:
             CaptureError: The disk is full; the segment can be recovered.
         """
-        from overt.recorder.spool import SpoolState
-
         writer, self._writer = self._writer, None
         self._waiting = []
         if writer is None:
@@ -182,7 +177,6 @@ class SegmentSink:
 
     def _begin(self, began_ns: int, width_px: int, height_px: int) -> None:
         self._segment = new_id("seg")
-        utc_ns, t_ns = time.time_ns(), time.monotonic_ns()
         subject = self._subject
         header = SegmentHeader(
             segment=self._segment,
@@ -195,11 +189,11 @@ class SegmentSink:
             level=subject.level,
             width_px=width_px,
             height_px=height_px,
-            started_utc_ns=utc_ns - (t_ns - began_ns),
+            started_utc_ns=began_ns + wall_offset_ns(),
             started_t_ns=began_ns,
         )
         self._writer = self._spool.begin(header, self._own)
-        self._began_ns, self._size_bytes = began_ns, 0
+        self._size_bytes = 0
         self.progress.segments += 1
         tiles = [each for each in self._waiting if isinstance(each, TileRecord)]
         others: list[Record] = [
@@ -227,6 +221,26 @@ class SegmentSink:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             self._append(each)
+
+
+def wall_offset_ns() -> int:
+    """Return UTC less CLOCK_MONOTONIC, from the closest of a few pairs of reads."""
+    pairs = []
+    for _ in range(5):
+        before_ns, utc_ns = time.monotonic_ns(), time.time_ns()
+        after_ns = time.monotonic_ns()
+        pairs.append((after_ns - before_ns, utc_ns - (before_ns + after_ns) // 2))
+    return min(pairs)[1]
+
+
+def next_border_ns() -> int:
+    """Return where the segment that is written now ends, CLOCK_MONOTONIC.
+
+    That is a millisecond into the next minute of UTC, so that what is begun there
+    lies in that minute by any reading of the clocks.
+    """
+    utc_ns = (offset_ns := wall_offset_ns()) + time.monotonic_ns()
+    return (utc_ns // SEGMENT_NS + 1) * SEGMENT_NS + _AFTER_NS - offset_ns
 
 
 def _needs(record: Record) -> frozenset[str]:

@@ -73,6 +73,11 @@ class Home:
         return self.root / "withdrawal.json"
 
     @property
+    def wishes(self) -> Path:
+        """What the participant asks of their recorder: never, budgets, times."""
+        return self.root / "wishes.json"
+
+    @property
     def receipts(self) -> Path:
         """Folder of every receipt ever given."""
         return self.root / "receipts"

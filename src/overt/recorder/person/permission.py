@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from overt.desktop.types import Stack, Window
     from overt.protocol.consent import Allowed, ConsentRecord
     from overt.recorder.person.home import Home
+    from overt.recorder.person.wishes import WishesInForce
 
 _ASK_S = 0.5
+OWN_TITLE = "· my overt"  # in the title of every page of one's own
 
 
 class Permission:
@@ -77,18 +79,27 @@ class Permission:
 
 
 class AllowListInForce:
-    """The allow-list of the newest programme, as capture asks it."""
+    """The newest programme's allow-list and the participant's wishes, as one.
 
-    def __init__(self, keeper: LeaseKeeper) -> None:
-        self._keeper = keeper
+    Windows and pages of overt itself are off, whatever either says.
+    """
+
+    def __init__(self, keeper: LeaseKeeper, wishes: WishesInForce) -> None:
+        self._keeper, self._wishes = keeper, wishes
 
     def level_for(self, app: str, url: str | None, title: str) -> Level:
         """Level of a window by class, page URL and title."""
-        return self._keeper.programme.level_for(app, url, title)
+        wishes = self._wishes.current()
+        if wishes is None or is_own(app, title):
+            return Level.OFF
+        level = self._keeper.programme.level_for(app, url, title)
+        return wishes.strictest(level, app, url, title)
 
     def needs_url(self, app: str) -> bool:
-        """Whether windows of that class are allowed by page only."""
-        return self._keeper.programme.needs_url(app)
+        """Whether what page a window shows decides about it."""
+        wishes = self._wishes.current()
+        wanted = wishes is not None and wishes.needs_url(app)
+        return wanted or self._keeper.programme.needs_url(app)
 
     def may_show(self, stack: Stack) -> bool:
         """Whether a window is on the screen that some rule could allow."""
@@ -97,7 +108,12 @@ class AllowListInForce:
     def _may_be_allowed(self, window: Window) -> bool:
         programme = self._keeper.programme
         return any(
-            programme.level_for(window.app_class, rule.url or None, window.title)
+            self.level_for(window.app_class, rule.url or None, window.title)
             is not Level.OFF
             for rule in programme.allow
         )
+
+
+def is_own(app: str, title: str) -> bool:
+    """Whether a window is overt's own: indicator, control window, or a page."""
+    return app.lower().startswith("overt") or OWN_TITLE in title

@@ -250,17 +250,35 @@ def segments_of(
     return list(chosen)
 
 
-def expire(home: Home, *, retention_days: int, now_utc_ns: int) -> list[str]:
-    """Destroy what has outlived the programme's retention; return the ids.
+def expire(
+    home: Home, *, retention_days: int, waiting_days: int, now_utc_ns: int
+) -> list[str]:
+    """Destroy what nobody reviewed in time, and what outlived its retention.
 
-    Recordings that nobody reviewed go unsent.
+    Args:
+        home: The participant's home.
+        retention_days: How long anything is kept, by the programme.
+        waiting_days: How long what waits for review is kept, by its owner.
+        now_utc_ns: The time, from a clock that the server has just found right.
+
+    Returns:
+        The ids of the segments.
     """
-    oldest = now_utc_ns - retention_days * _DAY_NS
     old = [
         entry.segment
         for entry in home.spool.entries()
-        if entry.started_utc_ns < oldest and entry.state is not SpoolState.RECORDING
+        if (ends_ns := expires_ns(entry, retention_days, waiting_days)) is not None
+        and ends_ns < now_utc_ns
     ]
     for segment in old:
         home.forget(segment)
     return old
+
+
+def expires_ns(entry: SpoolEntry, retention_days: int, waiting_days: int) -> int | None:
+    """Return when a segment is destroyed, UTC; None while it is being recorded."""
+    if entry.state is SpoolState.RECORDING:
+        return None
+    waits = entry.state is SpoolState.WAITING
+    days = min(waiting_days, retention_days) if waits else retention_days
+    return entry.started_utc_ns + days * _DAY_NS

@@ -25,6 +25,7 @@ from overt.recorder.capture.recording import black
 from overt.recorder.capture.screenlog import LocalMask
 from overt.recorder.capture.segments import SegmentSink, Subject
 from overt.recorder.person.control import ControlServer
+from overt.recorder.person.hardening import harden
 from overt.recorder.person.indicator import Indicator
 from overt.recorder.person.lease import LeaseKeeper
 from overt.recorder.person.locks import (
@@ -35,6 +36,7 @@ from overt.recorder.person.locks import (
 from overt.recorder.person.permission import AllowListInForce, Permission
 from overt.recorder.person.review import expire
 from overt.recorder.person.steering import Hand, PersonSteering
+from overt.recorder.person.wishes import WishesInForce, read_wishes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,6 +108,7 @@ def record(
     """
     if not display:
         raise CaptureError(missing(None)[0], remedy="Run: overt doctor")
+    harden()
     keeper = LeaseKeeper(who.home, who.enrolment, who.client)
     permission = Permission(who.home, who.identity.device.public_key(), keeper)
     with display_lock(who.home, display):
@@ -115,15 +118,11 @@ def record(
             raise CaptureError(problems[0], remedy="Run: overt doctor")
         mask = masking(keeper.programme)
         with recording_lock(who.home):
-            expire(
-                who.home,
-                retention_days=keeper.programme.retention_days,
-                now_utc_ns=time.time_ns(),
-            )
+            expire_now(who.home, keeper.programme)
             session = new_id("sess")
             sink = _sink(who, keeper.programme, session, permission)
             with keeper, ContextThread() as source:
-                allow = AllowListInForce(keeper)
+                allow = AllowListInForce(keeper, WishesInForce(who.home))
                 recorder = Recorder(display, allow, source, sink, mask)
                 grounds = OnGrounds(permission, allow, display)
                 with _steering(who, session, display, grounds) as steering:
@@ -132,6 +131,16 @@ def record(
     if not steering.ended_by_person:
         raise steering.fault()
     return session
+
+
+def expire_now(home: Home, programme: Programme) -> list[str]:
+    """Destroy what has outlived its time; call it when the clock was found right."""
+    return expire(
+        home,
+        retention_days=programme.retention_days,
+        waiting_days=read_wishes(home).expire_days,
+        now_utc_ns=time.time_ns(),
+    )
 
 
 def masking(programme: Programme) -> Callable[[Pixels], Pixels]:

@@ -24,10 +24,17 @@ from overt.protocol.records import MarkRecord
 from overt.protocol.segment import mark_bytes
 from overt.recorder.capture.recorder import Directive
 from overt.recorder.capture.session import Facts, Phase, Session, State
+from overt.recorder.person.asking import (
+    interval_of,
+    minutes_of,
+    pause_end_ns,
+    words_of,
+)
 from overt.recorder.person.badge import Badge
-from overt.recorder.person.forgetting import clear_states, forget_since
+from overt.recorder.person.forgetting import clear_states, forget, pieces, told
 from overt.recorder.person.lease import boottime_ns
 from overt.recorder.person.wallclock import WallClock
+from overt.recorder.spool import MINUTE_NS
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -40,7 +47,7 @@ if TYPE_CHECKING:
 CLICK_PAUSE_S = 300
 _FAREWELL_S = 2.0  # how long the indicator says why it stopped before it goes
 _STATUSES = ("done", "failed", "discard")
-_MOST_TEXT = 4000
+_UNSETTLED_NS = 5 * 10**9  # what is younger may still be held back
 
 
 class Sight(Protocol):
@@ -234,14 +241,15 @@ class PersonSteering:
         }
 
     def _pause(self, arguments: Json) -> Json:
-        until_ns = _pause_end_ns(arguments)
+        now = datetime.now().astimezone()
+        until_ns = pause_end_ns(arguments, boottime_ns(), now)
         if self.state.phase is Phase.STOPPED:
             raise CaptureError(f"Nothing is being recorded: {self.state.reason}")
         self._session.pause(until_ns)
         return self._status()
 
     def _task_begin(self, arguments: Json) -> Json:
-        text, source = _words(arguments, "text"), _words(arguments, "source")
+        text, source = words_of(arguments, "text"), words_of(arguments, "source")
         self._check_records()
         if self._task is not None:
             raise UsageError(
@@ -253,7 +261,7 @@ class PersonSteering:
         return {"task": task, "session": self._hand.session}
 
     def _task_end(self, arguments: Json) -> Json:
-        status, judge = arguments.get("status"), _words(arguments, "judge")
+        status, judge = arguments.get("status"), words_of(arguments, "judge")
         if status not in _STATUSES:
             raise UsageError(f"A task ends {', '.join(_STATUSES)}; not {status!r:.40}.")
         if self._task is None:
@@ -286,19 +294,33 @@ class PersonSteering:
         self._marks.append(MarkRecord(t_ns, kind, body, self._hand.device.sign(signed)))
 
     def _forget(self, arguments: Json) -> Json:
-        minutes = _minutes(arguments)
+        """Say what goes; unless that was all that was asked, destroy it."""
+        home = self._hand.home
+        since_ns, until_ns = self._interval(arguments)
+        if until_ns is not None and self._is_being_written(until_ns):
+            until_ns = None
+        found = pieces(home, since_ns, until_ns)
+        if arguments.get("preview"):
+            return {"pieces": [told(one) for one in found], "forgotten": 0}
+        gone = forget(home, since_ns, until_ns)
+        if until_ns is None:
+            self._forget_since_ns, self._task = since_ns, None
+        return {"forgotten": len(gone), "pieces": [told(one) for one in found]}
+
+    def _interval(self, arguments: Json) -> tuple[int, int | None]:
+        minutes = minutes_of(arguments)
         if minutes is None:
-            raise UsageError("How many minutes are to be forgotten?")
-        length_ns = int(minutes * 60e9)
-        self._forget_since_ns = self._wall.since_utc_ns(boottime_ns(), length_ns)
-        gone = forget_since(self._hand.home, self._forget_since_ns)
-        self._task = None
-        return {"forgotten": len(gone), "segments": gone}
+            return interval_of(arguments)
+        return self._wall.since_utc_ns(boottime_ns(), int(minutes * 60e9)), None
+
+    def _is_being_written(self, until_ns: int) -> bool:
+        """Whether an interval may reach into what has not been written to its end."""
+        return until_ns > (time.time_ns() - _UNSETTLED_NS) // MINUTE_NS * MINUTE_NS
 
     def _finish_forgetting(self) -> None:
         """Once the segment that was being written is closed, clear it away."""
         if self._forget_since_ns is not None and not self._is_recording:
-            forget_since(self._hand.home, self._forget_since_ns)
+            forget(self._hand.home, self._forget_since_ns)
             clear_states(self._hand.home)
             self._forget_since_ns = None
 
@@ -309,33 +331,3 @@ def _pause_text(state: State) -> str:
     left = timedelta(seconds=max(state.until_ns - boottime_ns(), 0) / 1e9)
     end = datetime.now().astimezone() + left + timedelta(seconds=30)
     return f"Paused until {end:%H:%M}"
-
-
-def _pause_end_ns(arguments: Json) -> int | None:
-    """Return until when a pause lasts, CLOCK_BOOTTIME; None until resumed."""
-    minutes = _minutes(arguments)
-    if minutes is not None:
-        return boottime_ns() + int(minutes * 60e9)
-    if (until := arguments.get("until")) is None:
-        return None
-    if until != "tomorrow":
-        raise UsageError("A pause lasts minutes, until tomorrow, or until resumed.")
-    now = datetime.now().astimezone()
-    night = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return boottime_ns() + int((night - now).total_seconds() * 1e9)
-
-
-def _minutes(arguments: Json) -> float | None:
-    value = arguments.get("minutes")
-    if value is None:
-        return None
-    if type(value) not in {int, float} or not 0 < value < 10**6:
-        raise UsageError("Minutes are a number above 0.")
-    return float(value)
-
-
-def _words(arguments: Json, name: str) -> str:
-    value = arguments.get(name)
-    if not isinstance(value, str) or not value.strip() or len(value) > _MOST_TEXT:
-        raise UsageError(f"A task needs its {name}, {_MOST_TEXT} characters at most.")
-    return value

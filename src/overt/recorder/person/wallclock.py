@@ -7,6 +7,7 @@ young as some minutes that really passed, however the clock was set meanwhile. P
 from __future__ import annotations
 
 _SLEW_NS = 1_000_000_000  # the clock is kept right by less than this
+_LONGEST_NS = 61 * 10**9  # a file is dated by the clock of its beginning, so long ago
 
 
 class WallClock:
@@ -22,7 +23,7 @@ class WallClock:
             self._offsets.append((boottime_ns, offset_ns))
 
     def since_utc_ns(self, boottime_ns: int, length_ns: int) -> int:
-        """Return the earliest date of a file written within the last `length_ns`.
+        """Return the earliest date of what was recorded within the last `length_ns`.
 
         Args:
             boottime_ns: CLOCK_BOOTTIME now; `note` was called before.
@@ -33,6 +34,6 @@ class WallClock:
         offsets = [
             offset_ns
             for (_, offset_ns), end_ns in zip(self._offsets, ends, strict=True)
-            if end_ns > start_ns
+            if end_ns > start_ns - _LONGEST_NS
         ]
         return start_ns + min(offsets) - _SLEW_NS

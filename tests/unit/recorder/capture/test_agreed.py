@@ -96,9 +96,10 @@ def test_without_a_screen_it_rotates_and_is_known_to_record(
 ) -> None:
     window = painter.window(0, 0, 640, 400)
     painter.focus(window)
+    border = "overt.recorder.capture.recording.next_border_ns"
+    monkeypatch.setattr(border, lambda: time.monotonic_ns() + 10**9)
     recorder = bench(data_types=("input",))
     recorder.wait(lambda: recorder.steering.last_commit_ns is not None)
-    monkeypatch.setattr("overt.recorder.capture.segments.SEGMENT_NS", 1)
     recorder.wait(lambda: recorder.sink.progress.segments >= 2)
     monkeypatch.undo()
     painter.fake(X.MotionNotify, 0, 44, 55)

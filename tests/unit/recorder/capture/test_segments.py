@@ -1,6 +1,7 @@
 """Segments begin with a key frame, follow one another, and are durable on commit."""
 
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -75,11 +76,11 @@ def test_input_before_the_first_frame_is_left_out_and_marks_wait_for_it(
 def test_a_long_recording_goes_on_in_segments_that_stand_alone(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segments, "SEGMENT_NS", 100)
     case.sink.write(case.picture(5, 1))
-    assert not case.sink.is_long(50)
+    assert not case.sink.is_full()
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 100)
     case.sink.write([DirtyRecord(60)])
-    assert case.sink.is_long(110)
+    assert case.sink.is_full()
     case.sink.rotate(case.log.begin_segment(110, exact=False))
     case.sink.write([INPUT, *case.picture(120, 2)])
     case.sink.close()
@@ -94,16 +95,27 @@ def test_a_long_recording_goes_on_in_segments_that_stand_alone(
     assert case.sink.progress.segments == 2
 
 
+def test_a_segment_ends_with_its_minute() -> None:
+    border_ns = segments.next_border_ns()
+    utc_ns = border_ns + segments.wall_offset_ns()
+    assert 0 < border_ns - time.monotonic_ns() <= 61 * 10**9
+    into_ns = utc_ns % (60 * 10**9)
+    assert 0 < into_ns < 3_000_000
+
+
 def test_what_was_committed_outlives_a_crash(case: Case) -> None:
     case.sink.write([*case.picture(5, 1), INPUT])
     assert case.sink.progress.last_commit_ns is None
     case.sink.commit()
     assert case.sink.progress.last_commit_ns is not None
-    case.sink.write([INPUT])  # never committed
+    committed_ns = case.sink.progress.last_commit_ns
+    case.sink.commit()  # nothing was written: nothing new is proved
+    assert case.sink.progress.last_commit_ns == committed_ns
+    case.sink.write([INPUT])  # not committed, and yet it outlives this process
     (segment,) = case.read(recover=True)
     assert not segment.complete
     assert [type(r) for r in segment.records][-1] is InputRecord
-    assert len(segment.records) == 3
+    assert len(segment.records) == 4
     case.sink.close()
 
 

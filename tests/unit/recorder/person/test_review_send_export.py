@@ -1,7 +1,6 @@
 """Review, sending, export and forgetting, on a spool made by hand."""
 
 import json
-import os
 import stat
 import time
 from pathlib import Path
@@ -34,10 +33,10 @@ from overt.protocol.segment import SegmentHeader, encode_record, read_segment
 from overt.recorder.person import review
 from overt.recorder.person.consenting import withdraw
 from overt.recorder.person.exporting import export
-from overt.recorder.person.forgetting import forget_since, recover
+from overt.recorder.person.forgetting import forget, pieces, recover
 from overt.recorder.person.playback import open_own, screens
 from overt.recorder.person.sending import Sender
-from overt.recorder.spool import SpoolState
+from overt.recorder.spool import MINUTE_NS, SpoolState
 
 pytestmark = pytest.mark.loopback
 _EXACT = True
@@ -70,7 +69,7 @@ def _segment(
     header = SegmentHeader(
         new_id("seg"), session, sequence, person.enrolment.person,
         person.enrolment.device, person.programme.programme, "cons_x", "clear",
-        100, 50, START_NS + sequence, 0,
+        100, 50, START_NS + sequence * 10**9, 0,
     )  # fmt: skip
     spool = person.home.spool
     writer = spool.begin(header, person.identity.own.public)
@@ -224,23 +223,57 @@ def test_what_a_kill_left_is_recovered_and_can_be_sent(
     assert read_segment(open_segment(sealed, vault.person_key)).complete
 
 
-def test_forgetting_takes_the_last_minutes_and_leaves_the_rest(
-    three: SimpleNamespace,
+def test_forgetting_takes_whole_minutes_and_leaves_the_rest(
+    consenting: SimpleNamespace,
 ) -> None:
-    old = three.home.spool.folder / f"{three.segments[0]}.ovsp"
-    os.utime(old, (time.time() - 3600, time.time() - 3600))
-    gone = forget_since(three.home, time.time_ns() - 60 * 10**9)
-    assert sorted(gone) == sorted(three.segments[1:])
-    assert [one.segment for one in three.home.spool.entries()] == three.segments[:1]
+    session = new_id("sess")
+    names = [_segment(consenting, session, 60 * number) for number in range(4)]
+    home, first_ns = consenting.home, START_NS // MINUTE_NS * MINUTE_NS
+    since_ns, until_ns = first_ns + MINUTE_NS, first_ns + 3 * MINUTE_NS
+    assert [one.segment for one in pieces(home, since_ns, until_ns)] == names[1:3]
+    box = home.spool.folder / f"{names[1]}.ovsp"
+    with box.open("rb") as held:
+        before = held.read()
+        assert forget(home, since_ns, until_ns) == names[1:3]
+        held.seek(0)
+        after = held.read()
+    assert before[:8] == after[:8]
+    assert before[300:600] != after[300:600]  # its key went before the file
+    assert [one.segment for one in home.spool.entries()] == [names[0], names[3]]
+    assert forget(home, until_ns - 1) == [names[3]]
+    assert forget(home, until_ns) == []
+    assert open_own(home.spool, names[0], consenting.identity.own).complete
 
 
-def test_what_outlived_its_retention_expires_unsent(three: SimpleNamespace) -> None:
-    day_ns = 86_400 * 10**9
-    gone = review.expire(
-        three.home, retention_days=30, now_utc_ns=START_NS + 31 * day_ns
-    )
-    assert gone == three.segments
-    assert three.home.spool.entries() == []
+def test_forgetting_takes_damaged_files_by_their_date(three: SimpleNamespace) -> None:
+    path = three.home.spool.folder / f"{three.segments[0]}.ovsp"
+    path.write_bytes(b"OVERTSP2 torn")
+    now_ns = time.time_ns()
+    found = pieces(three.home, now_ns - 60 * 10**9)
+    assert [(one.segment, one.state) for one in found] == [(path.stem, "damaged")]
+    assert forget(three.home, now_ns - 60 * 10**9) == [path.stem]
+    assert not path.exists()
+
+
+def test_what_nobody_reviewed_expires_unsent(
+    three: SimpleNamespace, vault: Any
+) -> None:
+    day_ns, spool = 86_400 * 10**9, three.home.spool
+    approved, waiting = three.segments[0], three.segments[1:]
+    review.approve(spool, [approved])
+
+    def expire(days: float) -> list[str]:
+        now_ns = START_NS + int(days * day_ns)
+        return review.expire(
+            three.home, retention_days=30, waiting_days=7, now_utc_ns=now_ns
+        )
+
+    assert expire(6.9) == []
+    assert expire(7.1) == waiting
+    assert [one.segment for one in spool.entries()] == [approved]
+    assert expire(31) == [approved]
+    assert list(spool.folder.iterdir()) == []
+    assert vault.segments == {}
 
 
 def test_the_export_is_whole_and_private(

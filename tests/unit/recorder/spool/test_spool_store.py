@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +15,6 @@ from overt.protocol import segment as s
 from overt.protocol.errors import CaptureError, DataError, SealError
 from overt.protocol.sealing import BOX_BYTES, SealingKey
 from overt.recorder.spool import Spool, SpoolState, write_private
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OWN = SealingKey(bytes(range(96)))
 SEGMENT = "seg_" + "a" * 26
@@ -137,6 +135,7 @@ def test_states_follow_a_segment(tmp_path: Path) -> None:
     entry = spool.entry(SEGMENT)
     assert (entry.state, entry.receipt) == (SpoolState.SENT, {"payload": "x"})
     assert entry.started_utc_ns == header().started_utc_ns
+    assert entry.until_utc_ns == 1_800_000_060_000_000_000
     assert entry.size_bytes == (tmp_path / f"{SEGMENT}.ovsp").stat().st_size
 
 
@@ -196,11 +195,78 @@ def test_a_full_disk_loses_nothing_committed(
     with pytest.raises(CaptureError, match=r"No space left on device\. Free disk"):
         writer.commit()
     assert writer.last_commit_records == 1
-    parsed = s.read_segment(spool.read(SEGMENT, OWN), recover=True)
-    assert len(parsed.records) == 1
     monkeypatch.setattr(os, "fsync", real)
-    writer.close()  # space came back: what waited is written
+    writer.close()  # space came back
     assert len(s.read_segment(spool.read(SEGMENT, OWN)).records) == 2
+
+
+def test_a_write_that_fails_is_repeated_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool, written = Spool(tmp_path), []
+    writer = spool.begin(header(), OWN.public)
+    writer.append(record(0))
+    writer.commit()
+    size = (tmp_path / f"{SEGMENT}.ovsp").stat().st_size
+
+    def half(data: bytes) -> None:
+        written.append(bytes(data))
+        writer._file.write(data[:7])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    writer.append(record(1))
+    with monkeypatch.context() as full:
+        full.setattr(writer, "_write", half)
+        for _ in range(2):
+            with pytest.raises(CaptureError, match=r"No space left.*Free disk"):
+                writer.flush()
+    assert len(s.read_segment(spool.read(SEGMENT, OWN), recover=True).records) == 1
+    assert (tmp_path / f"{SEGMENT}.ovsp").stat().st_size == size
+    assert written[0] == written[1]  # one text under one nonce
+    writer.append(record(2))
+    writer.close()
+    assert written[0] in (tmp_path / f"{SEGMENT}.ovsp").read_bytes()
+    assert len(s.read_segment(spool.read(SEGMENT, OWN)).records) == 3
+
+
+def test_a_commit_without_a_write_proves_nothing_until_a_beat_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = Spool(tmp_path).begin(header(), OWN.public)
+    assert writer.commit()
+    assert not writer.commit()
+    monkeypatch.setattr("overt.recorder.spool.writer.BEAT_S", 0.0)
+    assert writer.commit()
+    monkeypatch.setattr("overt.recorder.spool.writer.BEAT_S", 9.0)
+    assert not writer.commit()
+    writer.append(record(0))
+    writer.close()
+    assert len(s.read_segment(Spool(tmp_path).read(SEGMENT, OWN)).records) == 1
+
+
+def test_a_file_of_the_first_version_is_read(tmp_path: Path) -> None:
+    old = Path(__file__).parents[3] / "vectors" / "files" / "spool-1.bin"
+    key = SealingKey(
+        bytes.fromhex(
+            json.loads((old.parents[1] / "keys.json").read_text())["sealing_keys"][
+                "person"
+            ]
+        )
+    )
+    path = tmp_path / f"{SEGMENT}.ovsp"
+    path.write_bytes(old.read_bytes())
+    spool = Spool(tmp_path)
+    assert s.read_segment(spool.read(SEGMENT, key)).complete
+    assert spool.entry(SEGMENT).until_utc_ns == path.stat().st_mtime_ns
+
+
+def test_a_file_of_a_newer_recorder_says_so(tmp_path: Path) -> None:
+    spool = filled(tmp_path)
+    path = tmp_path / f"{SEGMENT}.ovsp"
+    path.write_bytes(b"OVERTSP3" + path.read_bytes()[8:])
+    with pytest.raises(DataError, match="newer recorder"):
+        spool.read(SEGMENT, OWN)
+    assert list(spool.damaged()) == [SEGMENT]
 
 
 def test_a_full_disk_at_the_start_leaves_no_half_segment(

@@ -1,0 +1,67 @@
+"""Times and lengths as people write them."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from overt.protocol.errors import UsageError
+from overt.recorder.person.asking import (
+    instant_ns,
+    interval_of,
+    minutes_of,
+    pause_end_ns,
+    words_of,
+)
+
+NOW = datetime(2026, 11, 25, 14, 30, 20, tzinfo=timezone(timedelta(hours=1)))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("14:05", "2026-11-25T13:05"),
+        ("9:00", "2026-11-25T08:00"),
+        ("23:59", "2026-11-24T22:59"),  # not yet today: yesterday's
+        ("2026-11-20 07:01", "2026-11-20T06:01"),
+        (" 2026-11-20T07:01 ", "2026-11-20T06:01"),
+    ],
+)
+def test_a_time_that_was_typed(text: str, wanted: str) -> None:
+    moment = datetime.fromtimestamp(instant_ns(text, NOW) / 1e9, UTC)
+    assert f"{moment:%Y-%m-%dT%H:%M}" == wanted
+
+
+@pytest.mark.parametrize("text", ["", "25:00", "soon", "2026-11-26 07:01", "14"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="no time"):
+        instant_ns(text, NOW)
+
+
+def test_pauses_end_when_they_say() -> None:
+    assert pause_end_ns({"minutes": 5}, 100, NOW) == 100 + 300 * 10**9
+    assert pause_end_ns({}, 100, NOW) is None
+    left_s = 9 * 3600 + 29 * 60 + 40
+    assert pause_end_ns({"until": "tomorrow"}, 0, NOW) == left_s * 10**9
+    with pytest.raises(UsageError):
+        pause_end_ns({"until": "noon"}, 0, NOW)
+
+
+@pytest.mark.parametrize("value", [0, -1, "5", True, float("nan"), 10**7])
+def test_minutes_are_a_number_above_0(value: object) -> None:
+    with pytest.raises(UsageError):
+        minutes_of({"minutes": value})
+
+
+def test_intervals_have_an_order() -> None:
+    assert interval_of({"since": "5", "until": "9"}) == (5, 9)
+    assert interval_of({"since": "5"}) == (5, None)
+    for body in ({}, {"since": 5}, {"since": "-5"}, {"since": "9", "until": "9"}):
+        with pytest.raises(UsageError):
+            interval_of(body)
+
+
+def test_a_task_needs_words() -> None:
+    assert words_of({"text": "Go"}, "text") == "Go"
+    for text in ("", "  ", 5, "x" * 4001):
+        with pytest.raises(UsageError):
+            words_of({"text": text}, "text")
