@@ -25,6 +25,9 @@ lint: setup
 test: lint ## linters and all tests but the long ones
 	$(PY) -m pytest -m "not long" $(PYTEST)
 
+test-attacks: setup ## every attack of docs/security.md, each also on a build broken for it
+	$(PY) -m pytest tests/attacks $(PYTEST)
+
 long: setup ## soak, fuzz and kill loops
 	$(PY) -m pytest -m long --timeout 3600 $(PYTEST)
 
@@ -34,4 +37,4 @@ lock: ## write the lock files anew
 clean: ## remove what demo and tests left
 	rm -rf .demo demo-report bench-report .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo demo-full lint test long lock clean
+.PHONY: help setup demo demo-full lint test test-attacks long lock clean

@@ -9,7 +9,6 @@ container as typed text, tiles and PNGs as pixels. It is no part of the product.
 from __future__ import annotations
 
 import base64
-import gzip
 import io
 import json
 import zlib
@@ -109,8 +108,8 @@ def _unpacked(data: bytes) -> Iterator[bytes]:
         yield inner
     for start in _starts(data, _GZIP):
         try:
-            yield gzip.decompress(data[start:])
-        except (OSError, EOFError, zlib.error):
+            yield zlib.decompressobj(wbits=31).decompress(data[start:])
+        except zlib.error:
             continue
     for start in _starts(data, _PNG):
         try:

@@ -8,7 +8,10 @@ import pytest
 import pytest_socket
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.fakes.servers import Aws, Postgres
 
 
 _REACH_LOOPBACK = ("display", "loopback", "journey")
@@ -29,3 +32,23 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the home of whoever runs it."""
     monkeypatch.setenv("OVERT_HOME", str(tmp_path / "overt-home"))
     monkeypatch.delenv("OVERT_PASSPHRASE_FILE", raising=False)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL with one migrated, empty database called `migrated`."""
+    from overt.vault.store.database import Database
+    from tests.fakes.servers import Postgres
+
+    with Postgres() as cluster:
+        Database(cluster.create("migrated")).close()
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Aws]:
+    """An S3 and KMS server."""
+    from tests.fakes.servers import Aws
+
+    with Aws() as server:
+        yield server

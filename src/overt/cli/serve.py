@@ -46,6 +46,13 @@ _PORT = click.IntRange(0, 65535)
 )
 @click.option("--database", default="", help="URL; SQLite in --data where empty.")
 @click.option("--objects", default="", help="URL; files in --data where empty.")
+@click.option(
+    "--keys",
+    default="keyring:",
+    show_default=True,
+    help="Where epoch roots lie: keyring: , pkcs11:MODULE?token=LABEL ,"
+    " openbao:https://HOST/MOUNT or aws-kms:REGION .",
+)
 @click.option("--parent", type=int, hidden=True, help="Pipe that ends with the parent.")
 @click.option("--only", type=click.Choice(["vault", "broker"]), help="Start one alone.")
 @passphrase_option
@@ -58,6 +65,7 @@ def serve(
     broker_port: int,
     database: str,
     objects: str,
+    keys: str,
     only: str | None,
     parent: int | None,
     passphrase_file: Path | None,
@@ -67,7 +75,8 @@ def serve(
 
     First `overt serve --data DIR --init`, which writes DIR/services.json for
     `overt programme create`; then `overt serve --data DIR --programme FOLDER`.
-    The passphrase opens the broker's keyring. It ends with Ctrl+C or SIGTERM (exit
+    The passphrase opens the broker's keyring, or is the token's PIN or OpenBao's
+    token. It ends with Ctrl+C or SIGTERM (exit
     code 0); if one server ends, the other is ended too.
     """
     from overt.cli.services import check_services, make_services
@@ -84,6 +93,7 @@ def serve(
     places = {
         "database": database or f"sqlite:///{(data / 'vault' / 'rows.db').absolute()}",
         "objects": objects or (data / "vault" / "objects").absolute().as_uri(),
+        "keys": keys,
     }
     if only == "broker":
         with bind(broker_port) as bound:
@@ -127,18 +137,21 @@ def _broker(
     from overt.cli.founding import read_programme
     from overt.cli.services import read_service_key, read_token
     from overt.vault.broker.app import Settings, create_app
-    from overt.vault.broker.keyring import KeyringFile
+    from overt.vault.broker.opening import KEYRING, needs_secret, open_kms
     from overt.vault.govern.roster import Roster
     from overt.vault.store.database import Database
     from overt.vault.store.objects import open_objects
 
     folder = data / "broker"
     anchor, document, _ = read_programme(programme)
-    is_new = not (folder / "keyring" / "keyring.json").exists()
-    phrase = read_passphrase(
-        passphrase_file, what="the broker's keyring", confirm=is_new
-    )
-    keyring = KeyringFile(folder / "keyring", passphrase=phrase)
+    keyring, place = folder / "keyring", places["keys"]
+    is_new = place == KEYRING and not (keyring / "keyring.json").exists()
+    secret = ""
+    if needs_secret(place):
+        secret = read_passphrase(
+            passphrase_file, what="the broker's key store", confirm=is_new
+        )
+    kms = open_kms(place, keyring, secret)
     database = Database(places["database"])
     Roster(database, anchor).install(document)
     return create_app(
@@ -146,7 +159,7 @@ def _broker(
             database,
             open_objects(places["objects"]),
             anchor,
-            keyring,
+            kms,
             data / "vault" / "log",
             read_service_key(data, "log"),
             read_token(folder),

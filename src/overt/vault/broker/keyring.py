@@ -7,15 +7,10 @@ and back. It writes its own book of unwraps and never gives a root out.
 from __future__ import annotations
 
 import base64
-import contextlib
-import fcntl
-import hashlib
 import os
 import secrets
 import stat
-import struct
 import threading
-import time
 from typing import TYPE_CHECKING, Self
 
 from cryptography.exceptions import InvalidTag
@@ -24,24 +19,22 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from overt.protocol.canonical import Json, canonical_bytes, parse_json
 from overt.protocol.errors import DataError, SealError, UsageError, VaultError
+from overt.vault.broker.unwraps import UnwrapBook, count_records
+from overt.vault.broker.wrapping import KEY_BYTES, NONCE_BYTES, hold, unwrap, wrap
 from overt.vault.store.files import write_durably
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KEY_BYTES = 32
-NONCE_BYTES = 12
 _SCRYPT = {"n": 1 << 15, "r": 8, "p": 1}
-# one unwrap in the books: seconds since 1970, epoch, SHA-256 of the context
-_BOOKED = struct.Struct(">QQ32s")
 
 
 class KeyringFile:
     """Epoch roots in a file, sealed by a passphrase or a raw key file.
 
     The folder has mode 0700, its files 0600. `keyring.json` holds the roots under
-    AES-256-GCM; `unwraps` holds one record of 48 bytes an unwrap. One process at a
-    time holds the folder's lock.
+    AES-256-GCM; `unwraps` is the book of unwraps. One process at a time holds the
+    folder's lock.
 
     Args:
         folder: Where the keyring lies; made when missing.
@@ -59,6 +52,10 @@ class KeyringFile:
         "Final when the keyring file is overwritten on its disk; copies of that file"
         " in backups have to be destroyed by whoever keeps them."
     )
+    counting = (
+        "The keyring's own book has one record a read, on disk before the key comes"
+        " out. It is written by the process that holds the keyring."
+    )
 
     def __init__(
         self,
@@ -71,14 +68,14 @@ class KeyringFile:
             raise UsageError("A keyring opens by a passphrase or by a key file.")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(stat.S_IRWXU)
-        self._path, self._books = folder / "keyring.json", folder / "unwraps"
+        self._path = folder / "keyring.json"
         self._mutex = threading.Lock()
-        self._lock = _hold(folder / "lock")
+        self._lock = hold(folder / "lock")
         try:
             self._salt = self._read_salt()
             self._sealer = AESGCM(_unlock_key(passphrase, key_file, self._salt))
             self._state = self._load()
-            self._mend_books()
+            self._book = UnwrapBook(folder / "unwraps")
         except BaseException:
             self.close()
             raise
@@ -108,11 +105,8 @@ class KeyringFile:
 
     @property
     def unwraps(self) -> int:
-        """How many secrets were unwrapped, by this keyring's own books."""
-        try:
-            return self._books.stat().st_size // _BOOKED.size
-        except FileNotFoundError:
-            return 0
+        """How many reads secrets were unwrapped for, by this keyring's own book."""
+        return self._book.count
 
     def new_epoch(self) -> int:
         """Make a root for the next epoch and return its number.
@@ -133,25 +127,26 @@ class KeyringFile:
         Raises:
             VaultError: The epoch is destroyed or never was.
         """
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        return nonce + self._root(epoch).encrypt(nonce, secret, context)
+        return wrap(self._root(epoch), secret, context)
 
-    def unwrap(self, epoch: int, wrapped: bytes, context: bytes) -> bytes:
-        """Count the unwrap durably, then return the secret.
+    def unwrap(
+        self, epoch: int, wrapped: bytes, context: bytes, reads: int = 1
+    ) -> bytes:
+        """Count the reads that it is for durably, then return the secret.
 
         An unwrap that fails is not counted: no secret came out.
 
         Raises:
             SealError: The bytes were not wrapped in this epoch for this context.
-            VaultError: The epoch is destroyed, or the books cannot be written.
+            VaultError: The epoch is destroyed, or the book cannot be written.
         """
         with self._mutex:
             secret = self._open(epoch, wrapped, context)
-            self._book(epoch, context)
+            self._book.add(epoch, context, reads)
         return secret
 
     def rewrap(self, old: int, new: int, wrapped: bytes, context: bytes) -> bytes:
-        """Move a secret to another epoch inside the backend; not an unwrap.
+        """Move a secret to another epoch; not an unwrap.
 
         Raises:
             SealError: The bytes were not wrapped in the old epoch for this context.
@@ -170,41 +165,14 @@ class KeyringFile:
             if epochs.pop(str(epoch), None) is not None:
                 self._save({"current": self.current_epoch, "epochs": epochs})
 
-    def _root(self, epoch: int) -> AESGCM:
+    def _root(self, epoch: int) -> bytes:
         root = self._state["epochs"].get(str(epoch))
         if root is None:
             raise VaultError(f"Key epoch {epoch} is destroyed or never was.")
-        return AESGCM(base64.b64decode(root))
+        return base64.b64decode(root)
 
     def _open(self, epoch: int, wrapped: bytes, context: bytes) -> bytes:
-        nonce, sealed = wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:]
-        try:
-            return self._root(epoch).decrypt(nonce, sealed, context)
-        except (InvalidTag, ValueError) as error:
-            raise SealError(f"A wrapped key does not open in epoch {epoch}.") from error
-
-    def _book(self, epoch: int, context: bytes) -> None:
-        digest = hashlib.sha256(context).digest()
-        record = _BOOKED.pack(int(time.time()), epoch, digest)
-        try:
-            handle = os.open(self._books, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                if os.write(handle, record) != len(record):
-                    raise VaultError("The count of unwraps could not be written.")
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-        except OSError as error:
-            raise VaultError(
-                "The count of unwraps could not be written; no key was given out.",
-                remedy="Free space on the key store's disk.",
-            ) from error
-
-    def _mend_books(self) -> None:
-        """Cut off a record that a crash left torn: its secret never came out."""
-        with contextlib.suppress(FileNotFoundError):
-            size = self._books.stat().st_size
-            os.truncate(self._books, size - size % _BOOKED.size)
+        return unwrap(self._root(epoch), epoch, wrapped, context)
 
     def _read_salt(self) -> bytes:
         if not self._path.exists():
@@ -247,19 +215,6 @@ class KeyringFile:
         self._state = state
 
 
-def _hold(path: Path) -> int:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise VaultError(
-            f"Keyring {path.parent} is in use.",
-            remedy="Only one key broker may run; stop the other one.",
-        ) from error
-    return handle
-
-
 def _unlock_key(passphrase: str | None, key_file: Path | None, salt: bytes) -> bytes:
     if key_file is None:
         kdf = Scrypt(salt=salt, length=KEY_BYTES, **_SCRYPT)
@@ -293,9 +248,6 @@ def count_unwraps(folder: Path) -> int:
     Raises:
         VaultError: There is no keyring in the folder.
     """
-    if not (folder / "keyring.json").exists():
+    if not any((folder / name).exists() for name in ("keyring.json", "roots.json")):
         raise VaultError(f"{folder} holds no keyring.")
-    try:
-        return (folder / "unwraps").stat().st_size // _BOOKED.size
-    except FileNotFoundError:
-        return 0
+    return count_records(folder / "unwraps")

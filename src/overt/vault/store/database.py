@@ -1,8 +1,9 @@
 """The database of rows: SQLite by default, PostgreSQL by URL, migrated at start.
 
 Stage: below govern, log, ingest and broker. In: a URL; out: sessions that commit whole
-or not at all. On SQLite a commit is on disk when it returns (WAL, synchronous=FULL)
-and erased rows are overwritten (secure_delete). It never decides anything.
+or not at all. A commit is on disk when it returns (SQLite: WAL, synchronous=FULL), and
+one session writes at a time. SQLite overwrites erased rows (secure_delete); PostgreSQL
+keeps them until it vacuums. It never decides anything.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA secure_delete=ON",
 )
+_WRITERS = 0x6F76657274  # "overt": the advisory lock that every writer takes
 
 
 class Database:
@@ -73,8 +75,8 @@ class Database:
     def write(self) -> Iterator[Session]:
         """Yield a session that commits at the end, or rolls back on an exception.
 
-        On SQLite the write lock is taken at the beginning, so that what was read in
-        the session still holds when it commits.
+        One session writes at a time: the write lock is taken at the beginning, so that
+        what was read in the session still holds when it commits.
 
         Raises:
             VaultError: The database refused, for example because its disk is full.
@@ -107,6 +109,8 @@ def _engine(url: str) -> Engine:
             _private_file(Path(parsed.database))
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
+    elif engine.dialect.name == "postgresql":
+        event.listen(engine, "begin", _on_begin_postgresql)
     return engine
 
 
@@ -129,6 +133,11 @@ def _on_connect(connection: Any, _: object) -> None:
 def _on_begin(connection: Connection) -> None:
     writing = connection.get_execution_options().get("overt_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _on_begin_postgresql(connection: Connection) -> None:
+    if connection.get_execution_options().get("overt_write", False):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
 
 
 def _migrate(engine: Engine) -> None:

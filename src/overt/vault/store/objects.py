@@ -7,22 +7,31 @@ random bits, without time, person or content.
 
 from __future__ import annotations
 
+import os
 import secrets
 import stat
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore, MemoryStore
+from obstore.store import LocalStore, MemoryStore, S3Store
 
-from overt.protocol.errors import VaultError
+from overt.protocol.errors import UsageError, VaultError
 from overt.vault.store.files import sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from obstore.store import ClientConfig
     from obstore.store import ObjectStore as Backend
+
+
+_TIMEOUT = timedelta(seconds=60)
+_RETRY_FOR = timedelta(seconds=20)
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def new_object_name() -> str:
@@ -64,7 +73,8 @@ class StoredObjects:
             VaultError: The name is taken, or the store cannot be written.
         """
         try:
-            obstore.put(self._backend, name, data, mode="create")
+            # in one request, which is whole or not there; parts cannot be conditional
+            obstore.put(self._backend, name, data, mode="create", use_multipart=False)
         except AlreadyExistsError as error:
             raise VaultError(f"Object {name} exists; none is overwritten.") from error
         except (BaseError, OSError, ValueError) as error:
@@ -146,17 +156,60 @@ class LocalObjects(StoredObjects):
             raise VaultError(f"Object {name} cannot be made durable.") from error
 
 
-def open_objects(url: str) -> StoredObjects:
-    """Open an object store by URL: `file:///path` or `memory:`.
+class S3Objects(StoredObjects):
+    """Objects in a bucket; a put returns when the bucket has answered for it.
+
+    Credentials and region come from the environment as every S3 tool reads them
+    (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL`).
+
+    Args:
+        bucket: The bucket's name.
+        prefix: What stands before every name in it.
+        settings: Further settings of the store, in place of the environment's.
 
     Raises:
+        UsageError: The server is elsewhere and called without TLS, or a setting is
+            unknown.
+    """
+
+    def __init__(self, bucket: str, prefix: str = "", **settings: Any) -> None:
+        endpoint = settings.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL", "")
+        options: ClientConfig = {"timeout": _TIMEOUT}
+        if endpoint.startswith("http:"):
+            if urlsplit(endpoint).hostname not in _LOOPBACK:
+                raise UsageError(
+                    "Objects travel to another machine by https only.",
+                    remedy="Give an endpoint that begins with https:// .",
+                )
+            options["allow_http"] = True
+        try:
+            store = S3Store(
+                bucket,
+                prefix=prefix or None,
+                client_options=options,
+                retry_config={"max_retries": 5, "retry_timeout": _RETRY_FOR},
+                **settings,
+            )
+        except (BaseError, ValueError) as error:
+            raise UsageError(f"Bucket {bucket} cannot be used.") from error
+        super().__init__(store)
+
+
+def open_objects(url: str) -> StoredObjects:
+    """Open an object store by URL: `file:///path`, `s3://bucket/prefix` or `memory:`.
+
+    Raises:
+        UsageError: The bucket's settings cannot be used.
         VaultError: No backend of that name is built in.
     """
     if url == "memory:":
         return StoredObjects(MemoryStore())
     if url.startswith("file:///"):
         return LocalObjects(Path(url.removeprefix("file://")))
+    if url.startswith("s3://"):
+        place = urlsplit(url)
+        return S3Objects(place.netloc, place.path.strip("/"))
     raise VaultError(
         f"No object store is built in for {url.split(':', maxsplit=1)[0]!r}.",
-        remedy="Use file:///FOLDER or memory: .",
+        remedy="Use file:///FOLDER, s3://BUCKET/PREFIX or memory: .",
     )
