@@ -10,7 +10,6 @@ need dbus-daemon dbus
 [ -x /usr/libexec/at-spi-bus-launcher ] || [ -x /usr/lib/at-spi2-core/at-spi-bus-launcher ] || packages="$packages at-spi2-core"
 [ -d /usr/share/fonts/truetype/dejavu ] || packages="$packages fonts-dejavu-core"
 need softhsm2-util softhsm2
-need rclone rclone
 [ -n "$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null)" ] || packages="$packages postgresql"
 browser=$(command -v chromium || true)
 if [ -z "$browser" ]; then

@@ -174,7 +174,7 @@ class Served:
     def __init__(self, town: Town, process: subprocess.Popen[str]) -> None:
         self.town, self.process = town, process
         self.notes = town.data / "addresses.json"
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while not self.notes.exists():
             if process.poll() is not None or time.monotonic() > until:
                 process.kill()
