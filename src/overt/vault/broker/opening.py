@@ -17,9 +17,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from overt.protocol.errors import UsageError
 from overt.vault.broker.keyring import KeyringFile
-from overt.vault.broker.kms_aws import AwsStore
-from overt.vault.broker.kms_openbao import OpenBaoStore
-from overt.vault.broker.kms_pkcs11 import Pkcs11Store
 from overt.vault.broker.roots import EpochRoots
 
 if TYPE_CHECKING:
@@ -58,11 +55,17 @@ def open_kms(place: str, folder: Path, secret: str) -> Kms:
 def _store(kind: str, rest: str, secret: str) -> KeyStore:
     place = urlsplit(rest)
     if kind == "pkcs11" and (token := parse_qs(place.query).get("token")):
+        from overt.vault.broker.kms_pkcs11 import Pkcs11Store
+
         return Pkcs11Store(place.path, token[0], secret)
     if kind == "openbao" and place.netloc:
+        from overt.vault.broker.kms_openbao import OpenBaoStore
+
         address = f"{place.scheme}://{place.netloc}"
         return OpenBaoStore(address, secret, place.path.strip("/") or "transit")
     if kind == "aws-kms" and (place.path or place.netloc):
+        from overt.vault.broker.kms_aws import AwsStore
+
         endpoint = parse_qs(place.query).get("endpoint", [""])[0]
         return AwsStore(place.path.strip("/"), endpoint)
     raise UsageError(
