@@ -14,6 +14,9 @@ from overt.protocol import programme as programmes
 from overt.protocol import records as r
 from overt.protocol.canonical import b64
 from overt.protocol.signing import public_text, sign_document
+from tests.fakes.authenticator import UP, Authenticator
+
+PASSKEY = Authenticator("https://vault.example", "vectors")
 
 
 def the_programme() -> programmes.Programme:
@@ -39,7 +42,13 @@ def the_programme() -> programmes.Programme:
         lease_s=60,
         threshold=2,
         roster=tuple(
-            programmes.Member(name, of, public_text(signer(name).public_key()), name)
+            programmes.Member(
+                name,
+                of,
+                public_text(signer(name).public_key()),
+                name,
+                (PASSKEY.passkey,) if name == "representative" else (),
+            )
             for name, of in roles.items()
         ),
         services={
@@ -336,6 +345,7 @@ def add_access(book: Book, programme: programmes.Programme) -> None:
         "SealError",
         "1 are needed",
     )
+    add_passkey_approvals(book, consent.document_digest(document))
     order = halt.HaltOrder(
         programme.programme, "halted", "a wrong permission", "2026-11-23T10:00:00Z"
     )
@@ -410,3 +420,27 @@ def add_key_file(book: Book) -> None:
         "DataError",
         "not an overt key file",
     )
+
+
+def add_passkey_approvals(book: Book, digest: str) -> None:
+    given = grants.Approval(
+        digest, "representative", "approve", "", "2026-11-23T10:00:00Z"
+    )
+
+    def signed(**odd: Any) -> bytes:
+        return pretty(PASSKEY.sign("approval.v1", asdict(given), **odd))
+
+    book.valid("approval-passkey.json", "approval", "by passkey", signed())
+    for name, about, odd in (
+        ("challenge", "a passkey signs another document", {"challenge": bytes(32)}),
+        ("origin", "a passkey signs on other pages", {"origin": "https://b.example"}),
+        ("unverified", "a passkey whose user is not verified", {"flags": UP}),
+    ):
+        book.bad(
+            f"approval-passkey-{name}.json",
+            "approval",
+            about,
+            signed(**odd),
+            "SealError",
+            "has not signed these bytes",
+        )

@@ -154,6 +154,43 @@ def list_(
     emit(found, "\n".join(map(_line, found)) or empty, as_json=as_json)
 
 
+@access.command(epilog=_EXITS)
+@server_option
+@key_option
+@passphrase_option
+@folder_option
+@click.argument("request", metavar="REQUEST")
+@json_option
+def show(
+    server: str,
+    key_file: Path,
+    passphrase_file: Path | None,
+    folder: Path,
+    request: str,
+    as_json: bool,
+) -> None:
+    """Read REQUEST in words, with the digest that an approval signs.
+
+    Who decides on the server's page compares the digest there with this one.
+    """
+    from overt.cli.asked import words
+    from overt.cli.founding import read_programme
+    from overt.protocol.consent import document_digest
+    from overt.protocol.grants import verify_request
+
+    _, _, programme = read_programme(folder)
+    key = open_key(key_file, read_passphrase(passphrase_file, what=key_file.name))
+    document = _document(request, server, key)
+    asked, seen = verify_request(document, programme), document_digest(document)
+    _check_same(asked, seen, request, None)
+    told = words(asked, programme, seen, now_utc_s=int(time.time()))
+    emit(
+        {"request": asked.request, "digest": seen, "document": document},
+        told,
+        as_json=as_json,
+    )
+
+
 def _requests(send: Callable[[str, str], Json]) -> list[Json]:
     from overt.protocol import routes
 

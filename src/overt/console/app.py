@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from overt.console import entry, oversight, requests
+from overt.console import entry, oversight, passkeys, requests
 from overt.console.data import ConsoleData
 from overt.console.frame import on_bad_form, on_crash, on_http_error, on_overt_error
 from overt.console.policy import Desk
@@ -50,7 +50,12 @@ def create_console(
     app.state.pages = Pages("overt.console")
     app.state.clock = clock
     app.state.local_only = local_only
-    for router in (entry.router, oversight.router, requests.router):
+    for router in (
+        entry.router,
+        oversight.router,
+        passkeys.router,
+        requests.router,
+    ):
         app.include_router(router)
     app.mount("/static", static_files(), name="static")
     app.add_exception_handler(OvertError, on_overt_error)

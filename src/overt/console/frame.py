@@ -25,6 +25,7 @@ _LOG = logging.getLogger(__name__)
 PLACES: tuple[tuple[Place, tuple[Role, ...]], ...] = (
     (Place("Home", "/"), policy.EVERYONE),
     (Place("Requests", "/requests"), policy.READ_REQUESTS),
+    (Place("Passkey", "/passkey"), policy.DECIDE_REQUESTS),
     (Place("Programme", "/programme"), policy.READ_PROGRAMME),
     (Place("Log", "/log"), policy.READ_LOG),
     (Place("Stored", "/stored"), policy.READ_COUNTS),

@@ -25,7 +25,7 @@ from overt.console.policy import (
     Viewer,
 )
 from overt.protocol.errors import GovernError
-from overt.protocol.grants import request_problems
+from overt.protocol.grants import cannot_approve, request_problems
 from overt.protocol.programme import Programme
 
 router = APIRouter()
@@ -107,8 +107,8 @@ def _lacking(facts: RequestFacts, programme: Programme) -> str:
 def _why_not(facts: RequestFacts, programme: Programme, viewer: Viewer) -> str:
     if not viewer.has(DECIDE_REQUESTS):
         return "Only approvers decide."
-    if programme.member(facts.request.requester).human == viewer.member.human:
-        return "This is your own request; nobody approves their own."
+    if why := cannot_approve(programme, facts.request.requester, viewer.member.name):
+        return why
     if any(item.approver == viewer.member.name for item in facts.approvals):
         return "You have decided."
     return ""
@@ -176,6 +176,7 @@ def detail_page(
     """Show one request with what there is to sign."""
     view = _one(request, viewer, request_id)
     name, server = viewer.member.name, server_of(request)
+    passkeys = [item for item in viewer.member.passkeys if item.origin == server]
     return show(
         request,
         viewer,
@@ -183,6 +184,8 @@ def detail_page(
         "/requests",
         view=view,
         people=_people(request, viewer),
+        passkeys=passkeys,
+        passkeys_only=desk_of(request).data.programme().approvals == "passkey",
         approve=commands.approve(view.facts.request.request, name, server),
         refuse=commands.refuse(view.facts.request.request, name, server),
     )

@@ -11,9 +11,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
+from overt.protocol.canonical import parse_json, unb64
 from overt.protocol.consent import document_digest
 from overt.protocol.errors import GovernError
 from overt.protocol.forms import read_form
+from overt.protocol.passkeys import is_passkey_signed, verify_passkey_document
 from overt.protocol.programme import FORBIDDEN_PURPOSES, Member, Programme
 from overt.protocol.records import Level
 from overt.protocol.signing import (
@@ -170,11 +172,32 @@ def verify_approval(envelope: Json, programme: Programme) -> Approval:
         SealError: Somebody else signed it.
         DataError: The document is malformed.
     """
-    body = _body_of(envelope, "approval.v1", programme, "approver")
+    if is_passkey_signed(envelope):
+        body = _passkey_body(envelope, programme)
+    elif programme.approvals == "passkey":
+        raise GovernError(
+            "This programme's approvals are signed with passkeys.",
+            remedy="Decide on the server's page: overt console open.",
+        )
+    else:
+        body = _body_of(envelope, "approval.v1", programme, "approver")
     approval = read_form(Approval, body, what="An approval")
     if "approver" not in programme.member(approval.approver).roles:
         raise GovernError(f"{approval.approver} is not an approver.")
     return approval
+
+
+def _passkey_body(envelope: Json, programme: Programme) -> Json:
+    """Verify an approval by a passkey of the member that it names itself."""
+    claimed = parse_json(
+        unb64(str(envelope.get("payload")), what="An approval's payload"),
+        what="An approval",
+    )
+    name = claimed.get("approver")
+    if name not in {member.name for member in programme.roster}:
+        raise GovernError(f"{name!r:.60} is not on the programme's roster.")
+    passkeys = programme.member(str(name)).passkeys
+    return verify_passkey_document(envelope, "approval.v1", passkeys)
 
 
 def check_grant(
@@ -220,10 +243,19 @@ def _approver(
         raise GovernError("The request changed after an approval; approve it again.")
     if approval.decision != "approve":
         raise GovernError(f"{approval.approver} refused request {request.request}.")
-    member = programme.member(approval.approver)
-    if member.human == programme.member(request.requester).human:
-        raise GovernError("Nobody approves their own request.")
-    return member
+    if why := cannot_approve(programme, request.requester, approval.approver):
+        raise GovernError(why)
+    return programme.member(approval.approver)
+
+
+def cannot_approve(programme: Programme, requester: str, approver: str) -> str:
+    """Return why a member of the roster may not decide a request; empty if they may."""
+    human = programme.member(approver).human
+    if human == programme.member(requester).human:
+        return "Nobody approves their own request."
+    if any(one.manages for one in programme.roster if one.human == human):
+        return f"{approver} manages participants and approves nothing."
+    return ""
 
 
 def _check_approvers(approvers: list[Member], request: AccessRequest) -> None:

@@ -19,6 +19,7 @@ from overt.protocol.allow import is_never_recorded, rule_problems
 from overt.protocol.canonical import Json, canonical_bytes, sha256_hex
 from overt.protocol.errors import DataError, SealError, UsageError
 from overt.protocol.forms import read_form
+from overt.protocol.passkeys import Passkey, passkey_problems
 from overt.protocol.records import Level
 from overt.protocol.signing import (
     public_key,
@@ -99,12 +100,17 @@ class Member:
         roles: Their roles.
         key: base64url Ed25519 public key that signs their requests and approvals.
         human: One id per human: two accounts of one person have the same.
+        passkeys: What signs their approvals in a browser.
+        manages: Whether they manage somebody who may be recorded; such a member
+            approves nothing.
     """
 
     name: str
     roles: tuple[Role, ...]
     key: str
     human: str
+    passkeys: tuple[Passkey, ...] = ()
+    manages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,10 @@ class Programme:
         threshold: How many programme keys sign.
         roster: Who has which role.
         services: Public keys of the vault: `lease`, `receipt`, `log`.
+        approvals: What signs an approval: `key` (a key file or a passkey), or
+            `passkey` alone.
+        policies: SHA-256 of the access policies in force; a server with others
+            decides nothing.
     """
 
     programme: str
@@ -146,6 +156,8 @@ class Programme:
     threshold: int
     roster: tuple[Member, ...]
     services: dict[str, str] = field(default_factory=dict)
+    approvals: Literal["key", "passkey"] = "key"
+    policies: str = ""
 
     @property
     def configuration_digest(self) -> str:
@@ -304,9 +316,32 @@ def _roster_problems(programme: Programme) -> list[str]:
         if foreign := set(member.roles) - set(ROLES):
             problems.append(f"Unknown roles: {', '.join(sorted(foreign))}.")
         public_key(member.key)
-    approvers = {member.human for member in programme.members("approver")}
-    if len(approvers) < 2:
-        problems.append("A programme needs two humans with the role approver.")
+    return problems + _approver_problems(programme)
+
+
+def _approver_problems(programme: Programme) -> list[str]:
+    managing = {member.human for member in programme.roster if member.manages}
+    able = [
+        member
+        for member in programme.members("approver")
+        if member.human not in managing
+        and (programme.approvals == "key" or member.passkeys)
+    ]
+    problems = [
+        item
+        for member in programme.roster
+        for passkey in member.passkeys
+        for item in passkey_problems(passkey)
+    ]
+    names = [one.credential for member in programme.roster for one in member.passkeys]
+    if len(set(names)) < len(names):
+        problems.append("Two members of the roster have one passkey.")
+    what = " and a passkey" if programme.approvals == "passkey" else ""
+    if len({member.human for member in able}) < 2:
+        problems.append(
+            f"A programme needs two humans with the role approver{what} who manage"
+            " no participant."
+        )
     return problems
 
 

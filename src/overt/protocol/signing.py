@@ -54,7 +54,8 @@ def public_text(public: Ed25519PublicKey) -> str:
     return b64(public.public_bytes_raw())
 
 
-def _pre_auth(payload_type: str, payload: bytes) -> bytes:
+def pre_auth(payload_type: str, payload: bytes) -> bytes:
+    """Return the bytes that a signature covers: the pre-auth encoding."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
@@ -69,7 +70,7 @@ def sign_document(kind: str, body: Json, keys: Sequence[Ed25519PrivateKey]) -> J
     """
     payload = canonical_bytes(body)
     payload_type = TYPE_PREFIX + kind
-    message = _pre_auth(payload_type, payload)
+    message = pre_auth(payload_type, payload)
     return {
         "payloadType": payload_type,
         "payload": b64(payload),
@@ -109,7 +110,7 @@ def verify_document(
     if payload_type != TYPE_PREFIX + kind:
         raise DataError(f"A document is of type {payload_type!r:.80}, not {kind!r}.")
     payload = unb64(text, what=f"the payload of a {kind} document")
-    message = _pre_auth(payload_type, payload)
+    message = pre_auth(payload_type, payload)
     good = {
         name
         for name, signature in signatures

@@ -156,7 +156,8 @@ def test_a_request_that_can_never_be_granted_is_only_refused(busy: World) -> Non
 def test_nobody_decides_their_own_or_twice(busy: World) -> None:
     own = busy.ask("Jo Hale")
     assert (
-        "your own request" in busy.enter("Jo Hale").get(f"/console/requests/{own}").text
+        "their own request"
+        in busy.enter("Jo Hale").get(f"/console/requests/{own}").text
     )
     waiting = list(busy.vault.documents)[-2]
     text = busy.enter("Tomas Berg").get(f"/console/requests/{waiting}").text

@@ -16,6 +16,7 @@ from overt.protocol.canonical import canonical_bytes, parse_json, unb64
 from overt.protocol.consent import document_digest
 from overt.protocol.errors import DataError, GovernError, OvertError
 from overt.protocol.grants import (
+    cannot_approve,
     check_grant,
     request_problems,
     verify_approval,
@@ -183,9 +184,9 @@ def decide(registry: Registry, caller: Caller, request_id: str, envelope: Json) 
             "The approval is for another request, or the request changed.",
             remedy="Read the request as it stands and decide afresh.",
         )
-    requester = programme.member(file.request(programme).requester)
-    if requester.human == programme.member(caller.name).human:
-        raise GovernError("Nobody approves their own request.")
+    requester = file.request(programme).requester
+    if why := cannot_approve(programme, requester, caller.name):
+        raise GovernError(why)
     registry.record(
         "approval",
         document_digest(envelope),
