@@ -37,7 +37,7 @@ class Chromium:
         profile.mkdir(mode=0o700)
         root = ["--no-sandbox"] if os.geteuid() == 0 else []
         command = [find_chromium(), *root, *_SWITCHES, f"--user-data-dir={profile}"]
-        self._process = subprocess.Popen(  # noqa: S603 - the test's own browser
+        self._process = subprocess.Popen(
             [*command, "about:blank"],
             env=os.environ | {"HOME": str(folder)},
             stdout=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Passkeys on the real page: a Chromium with a virtual authenticator makes and signs."""
+"""Passkeys on the real page: a Chromium with a virtual authenticator signs."""
 
 from __future__ import annotations
 
@@ -101,9 +101,8 @@ def test_an_approver_makes_a_passkey_and_signs_with_it_in_chromium(
         assert "Say why" in browser.wait_for(
             "document.querySelector('[role=alert]').innerText"
         )
-        page.evaluate(
-            "document.querySelector('[data-passkey]').elements.reason.value = 'Fewer: \"3\" ü \\\\'"
-        )
+        form = "document.querySelector('[data-passkey]')"
+        page.evaluate(f"{form}.elements.reason.value = 'Fewer: \"3\" ü \\\\'")
         page.evaluate(click.format("approve"))
         browser.wait_for("document.body.innerText.includes('approved')")
         keep_picture(browser, "passkey-decided")
