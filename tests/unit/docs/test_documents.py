@@ -54,6 +54,7 @@ def test_the_programme_in_the_specification_is_one() -> None:
         for n in range(3)
     )
     text = text.replace('key = "..."', f'key = "{steward}"')
+    text = text.replace('"..."', '"AQID"')
     for name, key in (("ana", ana), ("rep", rep)):
         roles = '["approver", "representative"]' if name == "rep" else '["approver"]'
         text += f'\n[[roster]]\nname = "{name}"\nroles = {roles}\nkey = "{key}"\n'
