@@ -36,8 +36,9 @@ STORY = [
     ("operator", 1), ("steward", 3), ("steward", 4), ("participant", 0),
     ("participant", 1), ("participant", 2), ("participant", 3), ("researcher", 0),
     ("researcher", 1), ("files", 1), ("approver", 0), ("approver", 1), ("approver", 2),
+    ("approver", 3),
     ("auditor", 0), ("auditor", 1), ("auditor", 2), ("auditor", 3), ("steward", 5),
-    ("approver", 3), ("researcher", 2), ("researcher", 3), ("researcher", 4),
+    ("approver", 4), ("researcher", 2), ("researcher", 3), ("researcher", 4),
     ("researcher", 5),
 ]  # fmt: skip
 # what ends otherwise here than with 0: no display, nothing recorded, nobody granted
