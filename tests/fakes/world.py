@@ -48,6 +48,7 @@ from overt.protocol.signing import public_text, sign_document
 from overt.vault.broker.app import Settings as BrokerSettings
 from overt.vault.broker.app import create_app as create_broker
 from overt.vault.broker.keyring import KeyringFile
+from overt.vault.govern.policy import policies_digest
 from overt.vault.govern.roster import Roster
 from overt.vault.ingest.app import Settings as VaultSettings
 from overt.vault.ingest.app import create_app as create_vault
@@ -198,6 +199,7 @@ class World:
             "lease_s": 60,
             "threshold": 2,
             "roster": roster,
+            "policies": policies_digest(),
             "services": {
                 name: public_text(key.public_key())
                 for name, key in self.services.items()

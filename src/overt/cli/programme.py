@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from overt.cli.changing import change
 from overt.cli.files import check_output, read_json, read_text, write_json
 from overt.cli.members import open_key, read_passphrase
 from overt.cli.options import (
@@ -51,6 +52,9 @@ _CALLS = exit_codes(SealError, DataError, VaultError, GovernError, NetworkError)
 @click.group()
 def programme() -> None:
     """Set a programme up, invite people, halt it."""
+
+
+programme.add_command(change)
 
 
 @programme.command(epilog=exit_codes(DataError))
@@ -115,10 +119,13 @@ def _draft(file: Path, services: dict[str, str]) -> Programme:
     """
     from overt.protocol.ids import new_id
     from overt.protocol.programme import programme_from_toml
+    from overt.vault.govern.policy import policies_digest
 
     text, name = read_text(file), new_id("prog")
     try:
-        return programme_from_toml(text, programme=name, services=services)
+        return programme_from_toml(
+            text, programme=name, services=services, policies=policies_digest()
+        )
     except UsageError as error:
         said = str(error).removesuffix(error.remedy).rstrip()
         remedy = error.remedy or "Mend the file; nothing was written."

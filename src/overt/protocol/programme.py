@@ -235,7 +235,12 @@ def parse_programme(body: Json) -> Programme:
 
 
 def programme_from_toml(
-    text: str, *, programme: str, services: dict[str, str]
+    text: str,
+    *,
+    programme: str,
+    services: dict[str, str],
+    policies: str = "",
+    version: int | None = None,
 ) -> Programme:
     """Read a steward's TOML file; the DPIA is taken to cover what it says.
 
@@ -243,6 +248,8 @@ def programme_from_toml(
         text: The TOML; docs/spec/programme.md lists its tables.
         programme: The id of the programme.
         services: The vault's public keys, as its set-up printed them.
+        policies: SHA-256 of the access policies that the programme keys sign.
+        version: The version, whatever the file says; else what it says, or 1.
 
     Raises:
         UsageError: Not TOML, or a table lacks something; the message names it.
@@ -254,8 +261,10 @@ def programme_from_toml(
     values: dict[str, Any] = {
         "version": 1, "min_cohort": 5, "lease_s": 60, "threshold": 2,
         "data_types": list(DATA_TYPES), **body,
-        "programme": programme, "services": services,
+        "programme": programme, "services": services, "policies": policies,
     }  # fmt: skip
+    if version is not None:
+        values["version"] = version
     values["roster"] = _with_humans(values.get("roster", []))
     if isinstance(dpia := values.get("dpia"), dict):
         values["dpia"] = {

@@ -9,6 +9,7 @@ halted) or 503.
 | route | caller | body | answer |
 |---|---|---|---|
 | GET PROGRAMME | anyone | | signed `programme.v1` |
+| POST PROGRAMME | steward, signed call | the next version, `programme.v1` | {version} |
 | POST ENROL | invited device | `enrolment.v1`, signed by the device's new key: {programme, code, person, device, key} | receipt `enrolment` |
 | POST LEASE | device, signed call | {nonce} | signed `lease.v1` |
 | POST CONSENTS | device, signed call | `consent.v1` | receipt `consent` |

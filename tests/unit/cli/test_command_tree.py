@@ -28,7 +28,7 @@ SPECIFIED = """
     consent show|give|withdraw|receipt; task begin|end; review; send; export; serve
     access request|approve|list; release; refine; train; evaluate; log verify; doctor
     inspect; key new; console open; my; forget; stop; redact text
-    access show
+    access show; programme change
 """
 EXIT = re.compile(r"^ +(\d+)  (.+)$", re.MULTILINE)
 

@@ -38,6 +38,7 @@ from overt.protocol.programme import (
 from overt.protocol.records import Level
 from overt.protocol.sealing import SealingKey
 from overt.protocol.signing import public_text
+from overt.vault.govern.policy import policies_digest
 
 with warnings.catch_warnings():
     # starlette's client is moving from httpx to another package; ours stays
@@ -252,6 +253,7 @@ def make_programme(keys: dict[str, Ed25519PrivateKey]) -> Programme:
             name: public_text(Ed25519PrivateKey.generate().public_key())
             for name in ("lease", "receipt", "log")
         },
+        policies=policies_digest(),
     )
     covers = draft.configuration_digest
     return replace(draft, dpia=replace(draft.dpia, covers=covers))

@@ -50,6 +50,7 @@ SERVER_KINDS = frozenset(
         "approval",
         "halt",
         "erasure",
+        "programme",
     }
 )
 _BY_TOKEN = [Depends(ByToken())]

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import cedarpy
 
+from overt.protocol.canonical import canonical_bytes, sha256_hex
 from overt.protocol.errors import GovernError
 
 if TYPE_CHECKING:
     from overt.protocol.canonical import Json
+    from overt.protocol.programme import Programme
     from overt.vault.govern.callers import Caller
 
 
@@ -42,14 +44,39 @@ class SegmentFacts:
 
 
 @cache
+def sources() -> dict[str, str]:
+    """Return the texts of policies and schema by file name, read once."""
+    folder = resources.files("overt.vault.govern") / "policies"
+    files = (file for file in folder.iterdir() if ".cedar" in file.name)
+    return {file.name: file.read_text() for file in files}
+
+
+def policies_digest() -> str:
+    """Return the SHA-256 of policies and schema, as a programme signs it."""
+    return sha256_hex(canonical_bytes(sources()))
+
+
+def check_policies(programme: Programme) -> None:
+    """Check that this server decides by the policies that the programme signs.
+
+    Raises:
+        GovernError: It has others, or the programme names none.
+    """
+    if programme.policies != policies_digest():
+        raise GovernError(
+            "The programme is signed for other access policies than this server has;"
+            " nothing is allowed.",
+            remedy="Sign the policies of this version: overt programme change.",
+        )
+
+
+@cache
 def _parsed() -> tuple[Any, Any]:
     """Return policies and schema, parsed once and validated against each other."""
-    folder = resources.files("overt.vault.govern") / "policies"
-    schema = (folder / "overt.cedarschema").read_text()
-    names = sorted(file.name for file in folder.iterdir())
-    text = "\n".join(
-        (folder / name).read_text() for name in names if name.endswith(".cedar")
-    )
+    files = sources()
+    schema = files["overt.cedarschema"]
+    names = sorted(name for name in files if name.endswith(".cedar"))
+    text = "\n".join(files[name] for name in names)
     result = cedarpy.validate_policies(text, schema)
     if not result.validation_passed:
         raise GovernError("The policies do not fit their schema; nothing is allowed.")

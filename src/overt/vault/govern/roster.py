@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from overt.protocol.canonical import Json, canonical_bytes, parse_json
+from overt.protocol.consent import document_digest
 from overt.protocol.errors import GovernError, VaultError
 from overt.protocol.signing import key_id, public_key
+from overt.vault.govern.policy import check_policies
 from overt.vault.store.rows import ProgrammeRow
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from overt.protocol.programme import Anchor, Member, Programme
+    from overt.vault.govern.registry import Registry
     from overt.vault.store.database import Database
 
 
@@ -42,9 +45,10 @@ class Roster:
         Raises:
             SealError: The programme keys have not signed it.
             DataError: It is malformed.
-            GovernError: A newer version is in force, or another one of its number.
+            GovernError: A newer version is in force, or another one of its number; or
+                it is signed for other access policies than this server has.
         """
-        programme = self.anchor.programme_of(envelope)
+        programme = self.check(envelope)
         document = canonical_bytes(envelope)
         with self._database.write() as session:
             newest = self._newest(session)
@@ -62,6 +66,18 @@ class Roster:
                     document=document,
                 )
             )
+        return programme
+
+    def check(self, envelope: Json) -> Programme:
+        """Return a programme that this server may serve; nothing is changed.
+
+        Raises:
+            SealError: The programme keys have not signed it.
+            DataError: It is malformed.
+            GovernError: It is signed for other access policies.
+        """
+        programme = self.anchor.programme_of(envelope)
+        check_policies(programme)
         return programme
 
     def document(self) -> bytes:
@@ -93,12 +109,32 @@ class Roster:
         Raises:
             VaultError: None was put into force.
             SealError: The row was tampered with.
+            GovernError: It is signed for other access policies than this server has.
         """
         document = self.document()
         if self._verified is None or self._verified[0] != document:
             envelope = parse_json(document, what="The programme on record")
-            self._verified = (document, self.anchor.programme_of(envelope))
+            self._verified = (document, self.check(envelope))
         return self._verified[1]
+
+    def change(self, registry: Registry, envelope: Json) -> Programme:
+        """Put the next version into force, its log entry first.
+
+        Raises:
+            SealError: The programme keys have not signed it.
+            DataError: It is malformed.
+            GovernError: It is no newer version, or of other access policies.
+            VaultError: The log refuses.
+        """
+        programme, current = self.check(envelope), self.programme()
+        if programme.version <= current.version and programme != current:
+            raise GovernError(
+                f"Version {current.version} of the programme is in force.",
+                remedy="Give a changed programme a higher version.",
+            )
+        digest, version = document_digest(envelope), str(programme.version)
+        registry.record("programme", digest, version=version)
+        return self.install(envelope)
 
 
 def member_of_key(programme: Programme, name: str) -> Member | None:

@@ -128,6 +128,14 @@ def programme(parts: Parts) -> Response:
     return _document(parts.registry.roster.document())
 
 
+@members.post(routes.PROGRAMME, dependencies=[Depends(Allow("change_programme"))])
+def change_programme(body: Body, parts: Parts) -> Json:
+    """Put the next version of the programme into force."""
+    envelope = parse_json(body, what="A programme")
+    changed = parts.registry.roster.change(parts.registry, envelope)
+    return {"version": changed.version}
+
+
 @public.get(routes.LOG + "/{path:path}", dependencies=_ANYONE)
 def log_file(path: str, parts: Parts) -> Response:
     """Return the log's checkpoint or one of its tiles (C2SP tlog-tiles)."""
