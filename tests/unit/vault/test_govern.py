@@ -35,13 +35,14 @@ def test_every_route_declares_who_may_call_it(world: Any) -> None:
                 if hasattr(one.call, "policy")
             ]
             assert len(found) == 1, f"{route.path} declares no policy, or several"
-            declared[route.path] = found[0]
-    assert declared[routes.ENROL] == "invitation"
-    assert declared[routes.APPENDS] == "service token"
-    assert {path for path, who in declared.items() if who == "anyone"} == {
-        routes.HEALTH,
-        routes.PROGRAMME,
-        routes.LOG + "/{path:path}",
+            (method,) = route.methods
+            declared[method, route.path] = found[0]
+    assert declared["POST", routes.ENROL] == "invitation"
+    assert declared["POST", routes.APPENDS] == "service token"
+    assert {route for route, who in declared.items() if who == "anyone"} == {
+        ("GET", routes.HEALTH),
+        ("GET", routes.PROGRAMME),
+        ("GET", routes.LOG + "/{path:path}"),
     }
 
 
