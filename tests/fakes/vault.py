@@ -148,8 +148,8 @@ class FakeVault:
     def _route(self, method: Any, target: Any, authorization: Any, body: Any) -> Any:
         if (method, target) == ("GET", routes.PROGRAMME):
             return sign_programme(self.programme, self.programme_keys)
-        if (method, target) == ("GET", routes.HEALTH):
-            return {"ok": True}
+        if (method, target) in self._facts():
+            return self._facts()[method, target]
         if (method, target) == ("POST", routes.ENROL):
             return self._enrol(json.loads(body))
         key = self._caller(method, target, authorization, body)
@@ -158,6 +158,13 @@ class FakeVault:
         if method == "PUT" and target.startswith(routes.SEGMENTS):
             return self._segment(target.rpartition("/")[2], body, key)
         return self._paper(target, json.loads(body), key)
+
+    def _facts(self) -> Any:
+        pulse = f"{self.state} {self.programme.version}"
+        return {
+            ("GET", routes.HEALTH): {"ok": True},
+            ("GET", routes.PULSE): {"pulse": pulse},
+        }
 
     def _enrol(self, document: Any) -> Any:
         claimed = json.loads(_payload(document))

@@ -76,6 +76,7 @@ ROLES = {
     "amy": ("researcher", "approver"),
     "otto": ("operator",),
     "audrey": ("auditor",),
+    "exa": ("exposure",),
 }
 
 
@@ -397,9 +398,13 @@ class World:
         return [open_released(sealed, box, self.job) for box, sealed in parts]
 
     def halt(
-        self, *who: str, state: str = "halted", reason: str = "Exposure."
+        self,
+        *who: str,
+        state: str = "halted",
+        reason: str = "Exposure.",
+        **changes: Any,
     ) -> httpx.Response:
-        order = HaltOrder(self.programme_id, state, reason, self.iso())  # type: ignore[arg-type]
+        order = HaltOrder(self.programme_id, state, reason, self.iso(), **changes)  # type: ignore[arg-type]
         document = sign_halt(order, [self.keys[name] for name in who])
         return self.call(who[0], "POST", routes.HALTS, document)
 

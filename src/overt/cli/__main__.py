@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "status": "overt.cli.control:status",
     "stop": "overt.cli.control:stop",
     "task": "overt.cli.control:task",
+    "who-read": "overt.cli.whoread:who_read",
     # the server's and the research side's
     "access": "overt.cli.access:access",
     "console": "overt.cli.console:console",
@@ -47,6 +48,7 @@ COMMANDS: dict[str, str] = {
     "release": "overt.cli.release:release",
     "serve": "overt.cli.serve:serve",
     "train": "overt.cli.train:train",
+    "witness": "overt.cli.witness:witness",
 }
 
 

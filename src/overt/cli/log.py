@@ -38,3 +38,17 @@ def verify(log_folder: Path, folder: Path, as_json: bool) -> None:
     emit(asdict(report) | {"ok": report.ok}, as_json=as_json)
     if not report.ok:
         raise SealError(f"The log does not hold: {report.problems[0]}")
+
+
+@log.command(epilog=exit_codes(SealError, DataError))
+@folder_option
+@json_option
+def key(folder: Path, as_json: bool) -> None:
+    """Print the log's key, as witnesses and other verifiers take it."""
+    from overt.cli.founding import read_programme
+    from overt.protocol.tlog import verifier_key
+
+    _, _, programme = read_programme(folder)
+    origin = f"overt/{programme.programme}"
+    text = verifier_key(origin, programme.service_key("log"))
+    emit({"key": text}, text, as_json=as_json)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import secrets
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -292,19 +293,30 @@ def _order_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @programme.command(epilog=_CALLS)
 @_order_options
+@click.option(
+    "--could-read",
+    default="",
+    help="After an exposure: who could read what. Consent is then asked afresh.",
+)
+@click.option(
+    "--next-word", default="", help="When participants hear more: 2026-11-24T10:00:00Z."
+)
 @key_option
 def halt(
     folder: Path,
     server: str,
     key_file: Path,
     why: str,
+    could_read: str,
+    next_word: str,
     output: Path | None,
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
     """Halt recording and reading at once. One steward or representative suffices."""
     check_server_or_file(server, output)
-    order, key = _order(folder, "halted", why, (key_file,), passphrase_file)
+    told = (could_read, next_word)
+    order, key = _order(folder, "halted", why, (key_file,), passphrase_file, told)
     _hand_in(order, key, server, output, as_json=as_json)
 
 
@@ -339,6 +351,7 @@ def _order(
     why: str,
     key_files: tuple[Path, ...],
     passphrase_file: Path | None,
+    told: tuple[str, str] = ("", ""),
 ) -> tuple[Json, Ed25519PrivateKey]:
     """Return a signed order that holds, and the key of who sends it."""
     from overt.cli.founding import read_programme
@@ -350,9 +363,13 @@ def _order(
         for path in key_files
     ]
     given = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    order = sign_halt(HaltOrder(found.programme, state, why, given), keys)
-    verify_halt(order, found)
-    return order, keys[0]
+    order = HaltOrder(found.programme, state, why, given, next_word_utc=told[1])
+    if told[0]:
+        notice = found.notice.version
+        order = replace(order, cause="exposure", could_read=told[0], notice=notice)
+    signed = sign_halt(order, keys)
+    verify_halt(signed, found)
+    return signed, keys[0]
 
 
 def _hand_in(

@@ -97,10 +97,10 @@ def serve(
     }
     if only == "broker":
         with bind(broker_port) as bound:
-            _run(_broker(data, programme, passphrase_file, places), bound)
+            run_app(_broker(data, programme, passphrase_file, places), bound)
     elif only == "vault":
         with bind(port) as bound:
-            _run(_vault(data, programme, broker_port, places), bound)
+            run_app(_vault(data, programme, broker_port, places), bound)
     else:
         ports = check_ports({"vault": port, "broker": broker_port})
         supervise(data, ports, tell=lambda text: _tell(text, as_json=as_json))
@@ -203,7 +203,7 @@ def _vault(
     return app
 
 
-def _run(app: FastAPI, bound: socket.socket) -> None:
+def run_app(app: FastAPI, bound: socket.socket) -> None:
     """Serve until asked to end; the server lets what runs go on for 3 s."""
     import signal
     import sys

@@ -29,7 +29,7 @@ READ_PROGRAMME: tuple[Role, ...] = (
     "steward", "representative", "auditor", "approver", "researcher",
 )  # fmt: skip
 READ_COUNTS: tuple[Role, ...] = ("steward", "representative", "auditor", "operator")
-ORDER_HALT: tuple[Role, ...] = ("steward", "representative")
+ORDER_HALT: tuple[Role, ...] = ("steward", "representative", "exposure")
 READ_LOG: tuple[Role, ...] = ("auditor", "representative", "steward")
 
 

@@ -27,6 +27,7 @@ from overt.protocol.signing import (
     trusted_keys,
     verify_document,
 )
+from overt.protocol.tlog import witness_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,10 +38,12 @@ if TYPE_CHECKING:
     )
 
 Role = Literal[
-    "steward", "approver", "researcher", "auditor", "operator", "representative"
-]
+    "steward", "approver", "researcher", "auditor", "operator", "representative",
+    "exposure",
+]  # fmt: skip
 ROLES: tuple[Role, ...] = (
     "steward", "approver", "researcher", "auditor", "operator", "representative",
+    "exposure",
 )  # fmt: skip
 DATA_TYPES = ("input", "screen", "context")
 SERVICES = ("lease", "receipt", "log")
@@ -114,6 +117,19 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """An outside witness of the log; without its cosignature nothing is released.
+
+    Attributes:
+        url: Where it takes heads, without `/add-checkpoint`.
+        key: Its verifier key, `name+hash+base64` (C2SP tlog-cosignature).
+    """
+
+    url: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Programme:
     """A whole programme, as signed.
 
@@ -138,6 +154,7 @@ class Programme:
             `passkey` alone.
         policies: SHA-256 of the access policies in force; a server with others
             decides nothing.
+        witnesses: Who cosigns the log's heads; each of them has to.
     """
 
     programme: str
@@ -158,6 +175,7 @@ class Programme:
     services: dict[str, str] = field(default_factory=dict)
     approvals: Literal["key", "passkey"] = "key"
     policies: str = ""
+    witnesses: tuple[Witness, ...] = ()
 
     @property
     def configuration_digest(self) -> str:
@@ -311,6 +329,8 @@ def programme_problems(programme: Programme) -> list[str]:
         problems.append(f"Unknown data_types: {', '.join(sorted(foreign))}.")
     if set(programme.services) != set(SERVICES):
         problems.append(f"A programme names the service keys {', '.join(SERVICES)}.")
+    for witness in programme.witnesses:
+        witness_key(witness.key)
     return problems + _roster_problems(programme) + _rule_problems(programme)
 
 
@@ -325,6 +345,8 @@ def _roster_problems(programme: Programme) -> list[str]:
         if foreign := set(member.roles) - set(ROLES):
             problems.append(f"Unknown roles: {', '.join(sorted(foreign))}.")
         public_key(member.key)
+        if "exposure" in member.roles and len(member.roles) > 1:
+            problems.append(f"{member.name}: the exposure audit has no other role.")
     return problems + _approver_problems(programme)
 
 

@@ -15,14 +15,17 @@ halted) or 503.
 | POST CONSENTS | device, signed call | `consent.v1` | receipt `consent` |
 | POST WITHDRAWALS | device, signed call | `withdrawal.v1` | receipt `withdrawal` |
 | PUT SEGMENTS/{segment} | device, signed call | sealed bytes | receipt `segment`; the same bytes again: the same receipt |
+| GET PULSE | anyone | | {"pulse": text}: another text when a halt, a lifting or a new programme is in force; unsigned, it only makes a device ask for a lease |
+| GET WORD | device, signed call | | {"order": signed `halt.v1` in force, or null} |
 | GET READERS | device, signed call | | {"reads": [{log_index, day, purpose, requester, request, segment}], "checkpoint": text} |
+| GET ENTRIES?start=N | device, signed call | | {"entries": [{number, salt, entry}], "next": int or null}: entries of the log about the caller from number N on, erased ones left out; `entry` is canonical JSON as text |
 | POST INVITATIONS | steward, signed call | {person, code_sha256, person_key, expires_utc_s} | {} |
 | POST REQUESTS | researcher, signed call | `access-request.v1` | {request, digest} |
 | GET REQUESTS | researcher, approver, steward, auditor; signed call | | {"requests": [{request, document, digest, state, approvals: [documents]}]}; a researcher's own alone |
 | POST REQUESTS/{request}/approvals | approver, signed call | `approval.v1` | {state} |
-| POST HALTS | steward or representative, signed call | `halt.v1` | {state} |
+| POST HALTS | steward, representative or exposure audit, signed call | `halt.v1` | {state} |
 | GET STATE | steward, auditor, representative, operator; signed call | | {state, reason, version, devices, consents, segments, reads, requests}; counts of people below 5 are null |
-| GET LOG/checkpoint, LOG/tile/... | anyone | | C2SP tlog-tiles |
+| GET LOG/checkpoint, LOG/witnessed, LOG/tile/... | anyone | | C2SP tlog-tiles; `witnessed` is the last head that every witness cosigned |
 | GET HEALTH | anyone | | {"ok": true} |
 
 The broker, a process with an address of its own:
@@ -43,10 +46,13 @@ CONSENTS = "/v1/consents"
 WITHDRAWALS = "/v1/withdrawals"
 SEGMENTS = "/v1/segments"
 READERS = "/v1/readers"
+ENTRIES = "/v1/entries"
 INVITATIONS = "/v1/invitations"
 REQUESTS = "/v1/requests"
 HALTS = "/v1/halts"
 STATE = "/v1/state"
+PULSE = "/v1/pulse"
+WORD = "/v1/word"
 LOG = "/v1/log"
 HEALTH = "/v1/health"
 

@@ -26,7 +26,8 @@ PAGES = " ".join(
 SPECIFIED = """
     programme create|show|invite|halt|resume; enrol; record; status; pause; resume
     consent show|give|withdraw|receipt; task begin|end; review; send; export; serve
-    access request|approve|list; release; refine; train; evaluate; log verify; doctor
+    access request|approve|list; release; refine; train; evaluate; log verify|key
+    doctor; witness; who-read
     inspect; key new; console open; my; forget; stop; redact text
     access show; programme change
 """

@@ -49,6 +49,7 @@ url = "http://127.0.0.1:8000/pages/"
 PEOPLE = {
     "sam": (["steward"], "sam"),
     "rep": (["representative", "approver"], "rep"),
+    "exp": (["exposure"], "exp"),
     "ana": (["approver"], "ana"),
     "ben": (["approver"], "ben"),
     "ben2": (["approver"], "ben"),

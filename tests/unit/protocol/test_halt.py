@@ -54,3 +54,25 @@ def test_a_halt_without_reason_or_for_another_programme_is_refused(
 def test_there_are_two_states(world: Any) -> None:
     with pytest.raises(DataError, match="state is none of halted, running"):
         verify_halt(world.halt("sam", "rep", state="paused"), world.programme)
+
+
+EXPOSURE = {"cause": "exposure", "could_read": "anyone: a bucket", "notice": "1"}
+
+
+def test_the_exposure_audit_halts_and_says_who_could_read(world: Any) -> None:
+    order = verify_halt(world.halt("exp", **EXPOSURE), world.programme)
+    assert (order.state, order.could_read) == ("halted", "anyone: a bucket")
+
+
+@pytest.mark.parametrize("missing", ["could_read", "notice"])
+def test_an_exposure_that_does_not_say_who_could_read_is_refused(
+    world: Any, missing: str
+) -> None:
+    with pytest.raises(GovernError, match="who could read"):
+        verify_halt(world.halt("exp", **EXPOSURE | {missing: ""}), world.programme)
+
+
+@pytest.mark.parametrize("names", [["exp"], ["exp", "sam"], ["exp", "rep"]])
+def test_the_exposure_audit_lifts_nothing(world: Any, names: list[str]) -> None:
+    with pytest.raises(GovernError, match="takes two people"):
+        verify_halt(world.halt(*names, state="running"), world.programme)

@@ -42,6 +42,7 @@ def test_every_route_declares_who_may_call_it(world: Any) -> None:
     assert {route for route, who in declared.items() if who == "anyone"} == {
         ("GET", routes.HEALTH),
         ("GET", routes.PROGRAMME),
+        ("GET", routes.PULSE),
         ("GET", routes.LOG + "/{path:path}"),
     }
 
@@ -61,10 +62,12 @@ ROUTES = [
     ("POST", routes.WITHDRAWALS, set()),
     ("PUT", routes.SEGMENTS + "/seg_x", set()),
     ("GET", routes.READERS, set()),
+    ("GET", routes.ENTRIES, set()),
+    ("GET", routes.WORD, set()),
     ("POST", routes.INVITATIONS, {"stella", "stan"}),
     ("POST", routes.REQUESTS, {"rob", "amy"}),
     ("POST", routes.REQUESTS + "/req_x/approvals", {"anna", "rita", "amy"}),
-    ("POST", routes.HALTS, {"stella", "stan", "rita"}),
+    ("POST", routes.HALTS, {"stella", "stan", "rita", "exa"}),
     ("GET", routes.STATE, {"stella", "stan", "rita", "otto", "audrey"}),
     ("POST", routes.PERSON_KEYS, {"stella", "stan"}),
     ("POST", routes.RELEASES, {"rob", "amy"}),

@@ -5,8 +5,16 @@ from overt.protocol.tlog.checkpoint import (
     note_key_hash,
     open_checkpoint,
     read_checkpoint,
+    read_verifier_key,
     sign_checkpoint,
     verifier_key,
+)
+from overt.protocol.tlog.cosignature import (
+    WitnessKey,
+    cosign,
+    cosigned_at,
+    with_cosignatures,
+    witness_key,
 )
 from overt.protocol.tlog.tiles import (
     TILE_HEIGHT,
@@ -43,7 +51,10 @@ __all__ = [
     "Checkpoint",
     "NodeReader",
     "Tile",
+    "WitnessKey",
     "consistency_proof",
+    "cosign",
+    "cosigned_at",
     "inclusion_proof",
     "leaf_commitment",
     "leaf_hash",
@@ -53,6 +64,7 @@ __all__ = [
     "open_checkpoint",
     "pack_entries",
     "read_checkpoint",
+    "read_verifier_key",
     "root_hash",
     "sign_checkpoint",
     "split_tile",
@@ -62,4 +74,6 @@ __all__ = [
     "verifier_key",
     "verify_consistency",
     "verify_inclusion",
+    "with_cosignatures",
+    "witness_key",
 ]

@@ -13,18 +13,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from overt.protocol.errors import DataError, SealError
 from overt.protocol.tlog.tree import HASH_BYTES
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
-        Ed25519PrivateKey,
-        Ed25519PublicKey,
-    )
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _NOTE_ED25519 = b"\x01"
-_SIGNATURE_MARK = "— "
+SIGNATURE_MARK = "— "
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +57,34 @@ def verifier_key(name: str, public: Ed25519PublicKey) -> str:
     return f"{name}+{note_key_hash(name, public).hex()}+{encoded}"
 
 
+def read_verifier_key(text: str) -> tuple[str, Ed25519PublicKey]:
+    """Read a log's key as `verifier_key` writes it; return the log's name and key.
+
+    Raises:
+        DataError: It is malformed, of another kind, or its hash is not its own.
+    """
+    try:
+        name, digest, encoded = text.split("+", 2)
+        raw = base64.b64decode(encoded, validate=True)
+        public = Ed25519PublicKey.from_public_bytes(raw[1:])
+    except (ValueError, binascii.Error) as error:
+        raise DataError("A log's key is no name+hash+base64.") from error
+    check_name(name)
+    if raw[:1] != _NOTE_ED25519 or note_key_hash(name, public).hex() != digest:
+        raise DataError(f"The key of log {name:.60} is of another kind or hash.")
+    return name, public
+
+
+def check_name(name: str) -> None:
+    """Check that a name may name a log or a witness (C2SP signed-note).
+
+    Raises:
+        DataError: It is empty or holds white space or a plus sign.
+    """
+    if not name or "+" in name or len(name.split()) != 1 or name != name.strip():
+        raise DataError(f"{name!r:.60} cannot name a log: no spaces, no plus sign.")
+
+
 def sign_checkpoint(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> bytes:
     """Return the checkpoint as a signed note.
 
@@ -66,11 +92,10 @@ def sign_checkpoint(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> bytes:
         DataError: The origin is empty or holds white space or a plus sign.
     """
     name = checkpoint.origin
-    if not name or "+" in name or len(name.split()) != 1 or name != name.strip():
-        raise DataError(f"{name!r:.60} cannot name a log: no spaces, no plus sign.")
+    check_name(name)
     signature = key.sign(checkpoint.body.encode())
     blob = base64.b64encode(note_key_hash(name, key.public_key()) + signature).decode()
-    return f"{checkpoint.body}\n{_SIGNATURE_MARK}{name} {blob}\n".encode()
+    return f"{checkpoint.body}\n{SIGNATURE_MARK}{name} {blob}\n".encode()
 
 
 def open_checkpoint(note: bytes, origin: str, public: Ed25519PublicKey) -> Checkpoint:
@@ -80,7 +105,7 @@ def open_checkpoint(note: bytes, origin: str, public: Ed25519PublicKey) -> Check
         DataError: The note is malformed or of another log.
         SealError: The log's key has not signed it.
     """
-    body, lines = _parse_note(note)
+    body, lines = note_lines(note)
     expected = note_key_hash(origin, public)
     for name, blob in lines:
         if name == origin and blob[:4] == expected:
@@ -98,12 +123,17 @@ def read_checkpoint(note: bytes) -> tuple[Checkpoint, list[str]]:
     Raises:
         DataError: The note is malformed.
     """
-    body, lines = _parse_note(note)
+    body, lines = note_lines(note)
     origin = body.split("\n", 1)[0]
     return _parse_body(body, origin), [name for name, _ in lines]
 
 
-def _parse_note(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:
+def note_lines(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:
+    """Return a signed note's text and its lines: name, key hash with signature.
+
+    Raises:
+        DataError: The note is malformed.
+    """
     try:
         text = note.decode()
         body, block = text.rsplit("\n\n", 1)
@@ -112,7 +142,7 @@ def _parse_note(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:
         lines = []
         for line in block.removesuffix("\n").split("\n"):
             mark, name, blob = line.split(" ")
-            if mark != _SIGNATURE_MARK.strip():
+            if mark != SIGNATURE_MARK.strip():
                 raise DataError("A checkpoint's signature line has another form.")
             lines.append((name, base64.b64decode(blob, validate=True)))
     except (UnicodeDecodeError, ValueError, binascii.Error) as error:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from overt.recorder.person.vault_client import VaultClient
 
 _LEAST_WAIT_S = 0.2
+PULSE_S = 2.0  # a halt is heard of within this time; recording stops within 5 s
 
 
 def boottime_ns() -> int:
@@ -80,7 +81,7 @@ class LeaseKeeper:
         return held
 
     def start(self) -> None:
-        """Ask every third of the lease's length from now on."""
+        """Ask every third of the lease's length from now on, and when it is time."""
         self._end.clear()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
         self._thread.start()
@@ -93,15 +94,32 @@ class LeaseKeeper:
             self._thread = None
 
     def _run(self) -> None:
-        while not self._end.wait(max(self.programme.lease_s / 3, _LEAST_WAIT_S)):
-            self._try()
+        asked, pulse = time.monotonic(), ""
+        third = max(self.programme.lease_s / 3, _LEAST_WAIT_S)
+        while not self._end.wait(min(third, PULSE_S)):
+            third = max(self.programme.lease_s / 3, _LEAST_WAIT_S)
+            heard = self._pulse()
+            if heard == pulse and time.monotonic() - asked < third:
+                continue
+            asked = time.monotonic()
+            if self._try():
+                pulse = heard
 
-    def _try(self) -> None:
+    def _pulse(self) -> str:
+        """Return what the server's pulse is; nothing where it has none to tell."""
+        try:
+            return self._client.pulse()
+        except OvertError:
+            return ""
+
+    def _try(self) -> bool:
         try:
             self.refresh()
         except OvertError as error:
             with self._lock:
                 self._fault = str(error)
+            return False
+        return True
 
     def __enter__(self) -> Self:
         self.start()

@@ -104,6 +104,14 @@ class VaultClient:
         """Fetch the signed programme state for a nonce."""
         return self._call("POST", routes.LEASE, {"nonce": nonce})
 
+    def pulse(self) -> str:
+        """Ask whether something changed; the answer is trusted with nothing."""
+        return str(self._call("GET", routes.PULSE, signed=False).get("pulse", ""))
+
+    def word(self) -> Json:
+        """Fetch the halt order in force, if there is one."""
+        return self._call("GET", routes.WORD)
+
     def consent(self, document: Json) -> Json:
         """Hand a consent document in; return the receipt."""
         return self._call("POST", routes.CONSENTS, document)
@@ -119,6 +127,14 @@ class VaultClient:
     def readers(self) -> Json:
         """Fetch who has read this person's segments."""
         return self._call("GET", routes.READERS)
+
+    def entries(self, start: int) -> Json:
+        """Fetch a page of the log's entries about this person, from a number on."""
+        return self._call("GET", f"{routes.ENTRIES}?start={start}")
+
+    def log_file(self, path: str) -> bytes:
+        """Fetch a file of the log by its path; it is public."""
+        return self._send(self._http.build_request("GET", f"{routes.LOG}/{path}"))
 
     def health(self) -> Json:
         """Ask whether the vault is there."""
@@ -163,6 +179,9 @@ class VaultClient:
         )
 
     def _answer(self, request: httpx.Request) -> Json:
+        return parse_json(self._send(request), what="The server's answer")
+
+    def _send(self, request: httpx.Request) -> bytes:
         try:
             response = self._http.send(request)
         except httpx.TransportError as error:
@@ -176,4 +195,4 @@ class VaultClient:
             raise VaultError(f"The server {self.server} answers with too much.")
         if response.is_error:
             raise refusal(response.status_code, response.content, server=self.server)
-        return parse_json(response.content, what="The server's answer")
+        return response.content

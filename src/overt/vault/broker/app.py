@@ -27,6 +27,7 @@ from overt.vault.govern.refusals import answer_refusals
 from overt.vault.govern.registry import day_of
 from overt.vault.govern.roster import Roster
 from overt.vault.log.log import Log
+from overt.vault.log.witnessed import Witnessed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,9 +109,16 @@ def create_app(settings: Settings) -> FastAPI:
     roster = Roster(settings.database, settings.anchor)
     origin = settings.origin or f"overt/{settings.anchor.programme}"
     log = Log(settings.log_folder, settings.log_key, origin, settings.database)
+    witnessed = Witnessed(log.folder, origin, log.public, clock=settings.clock)
     people = People(settings.database, settings.kms, settings.anchor.programme)
     releases = Releases(
-        settings.database, settings.objects, roster, people, log, settings.clock
+        settings.database,
+        settings.objects,
+        roster,
+        people,
+        log,
+        witnessed,
+        settings.clock,
     )
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.gate = Gate(

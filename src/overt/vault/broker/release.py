@@ -48,10 +48,13 @@ if TYPE_CHECKING:
     from overt.vault.govern.callers import Caller
     from overt.vault.govern.roster import Roster
     from overt.vault.log.log import Log
+    from overt.vault.log.witnessed import Witnessed
     from overt.vault.store.database import Database
     from overt.vault.store.objects import Objects
 
 BATCH = 8  # segments whose reads share one commit of the log
+PIECE_BYTES = 1 << 18
+HALT_LOOK_S = 0.2  # how long a stream may run on without a look at the halt
 _log = logging.getLogger(__name__)
 
 
@@ -83,6 +86,7 @@ class Releases:
         roster: The signed programme.
         people: Vault keys.
         log: The log, of which this process is the only writer.
+        witnessed: Heads that the programme's witnesses have cosigned.
         clock: Unix seconds now.
     """
 
@@ -91,6 +95,7 @@ class Releases:
     roster: Roster
     people: People
     log: Log
+    witnessed: Witnessed
     clock: Callable[[], float] = time.time
 
     def begin(self, caller: Caller, request_id: str) -> Iterator[bytes]:
@@ -214,11 +219,21 @@ class Releases:
         for pick in picks:
             if not self._allowed(pick, order):
                 raise GovernError(f"Segment {pick.row.segment_id} may not be read.")
-        self.log.append([self._entry(order, pick.row) for pick in picks])
+        numbers = self.log.append([self._entry(order, pick.row) for pick in picks])
+        self.witnessed.cover(numbers[-1] + 1, self.roster.programme().witnesses)
         for row, data, sealed in loaded:
             self._running()
             key = self.people.open(row.person)
-            yield release_part(rewrap(sealed, key, order.job), data)
+            yield from self._pieces(release_part(rewrap(sealed, key, order.job), data))
+
+    def _pieces(self, part: bytes) -> Iterator[bytes]:
+        """Yield a segment in pieces; a halt ends it between two of them."""
+        asked = time.monotonic()
+        for start in range(0, len(part), PIECE_BYTES):
+            if time.monotonic() - asked >= HALT_LOOK_S:
+                self._running()
+                asked = time.monotonic()
+            yield part[start : start + PIECE_BYTES]
 
     def _load(self, pick: _Pick) -> tuple[bytes, SealedSegment]:
         """Return a segment whose bytes, signature and header agree with its row."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import select
 
-from overt.protocol.canonical import canonical_bytes, parse_json
+from overt.protocol.canonical import canonical_bytes, parse_json, sha256_hex
 from overt.protocol.consent import Lease, document_digest, sign_lease
 from overt.protocol.errors import DataError, GovernError, OvertError
 from overt.protocol.halt import HaltOrder, verify_halt
@@ -21,6 +21,8 @@ from overt.vault.govern.refusals import HaltedError
 from overt.vault.store.rows import HaltRow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from overt.protocol.canonical import Json
     from overt.protocol.programme import Programme
     from overt.vault.govern.registry import Registry
@@ -49,17 +51,54 @@ def current_state(database: Database, programme: Programme) -> State:
     An order that somebody puts back after a newer one changes nothing: the time that
     was signed decides, and at the same time the halt.
     """
+    orders = [(row, _order(row, programme)) for row in _rows(database, programme)]
+    if orders and orders[-1][1] is None:
+        return State("halted", "The newest order on record does not verify.")
+    newest = _newest(orders)
+    if newest is None:
+        return State("running")
+    order = newest[1]
+    return State(order.state, order.reason if order.state == "halted" else "")
+
+
+def _rows(database: Database, programme: Programme) -> list[HaltRow]:
     with database.read() as session:
         query = select(HaltRow).where(HaltRow.programme_id == programme.programme)
-        rows = list(session.scalars(query.order_by(HaltRow.number)))
-    orders = [_order(row, programme) for row in rows]
-    if orders and orders[-1] is None:
-        return State("halted", "The newest order on record does not verify.")
-    sound = [order for order in orders if order is not None]
-    if not sound:
-        return State("running")
-    newest = max(sound, key=lambda one: (given_s(one), one.state == "halted"))
-    return State(newest.state, newest.reason if newest.state == "halted" else "")
+        return list(session.scalars(query.order_by(HaltRow.number)))
+
+
+def _newest(
+    orders: Sequence[tuple[HaltRow, HaltOrder | None]],
+) -> tuple[HaltRow, HaltOrder] | None:
+    sound = [(row, order) for row, order in orders if order is not None]
+    return max(
+        sound,
+        key=lambda one: (given_s(one[1]), one[1].state == "halted"),
+        default=None,
+    )
+
+
+def halt_in_force(
+    database: Database, programme: Programme
+) -> tuple[HaltRow, HaltOrder] | None:
+    """Return the halt that is in force, with its row; none while it runs."""
+    rows = _rows(database, programme)
+    newest = _newest([(row, _order(row, programme)) for row in rows])
+    return newest if newest is not None and newest[1].state == "halted" else None
+
+
+def order_in_force(registry: Registry) -> Json | None:
+    """Return the signed halt order in force, as participants verify it themselves."""
+    found = halt_in_force(registry.database, registry.roster.programme())
+    return found and parse_json(found[0].document, what="A halt order")
+
+
+def pulse(registry: Registry) -> str:
+    """Return a text that changes whenever devices should ask for a lease."""
+    programme = registry.roster.programme()
+    rows = _rows(registry.database, programme)
+    newest = rows[-1].document if rows else b""
+    return sha256_hex(newest + registry.roster.document())[:16]
 
 
 def _order(row: HaltRow, programme: Programme) -> HaltOrder | None:
@@ -102,6 +141,7 @@ def accept_order(registry: Registry, envelope: Json) -> State:
         rows = list(session.scalars(select(HaltRow).order_by(HaltRow.number)))
         if all(row.document != document for row in rows):
             _check_new(order, [_order(row, programme) for row in rows], registry.now_s)
+            _check_afresh(order, [_order(row, programme) for row in rows], programme)
             session.add(
                 HaltRow(
                     programme_id=programme.programme,
@@ -122,6 +162,21 @@ def _check_new(order: HaltOrder, earlier: list[HaltOrder | None], now_s: int) ->
     newest = max((given_s(one) for one in earlier if one is not None), default=0.0)
     if given < newest or (given == newest and order.state == "running"):
         raise GovernError("A newer order is in force; give a fresh one.")
+
+
+def _check_afresh(
+    order: HaltOrder, earlier: list[HaltOrder | None], programme: Programme
+) -> None:
+    """Refuse to go on after an exposure under the notice that people agreed to then."""
+    exposed = {
+        one.notice for one in earlier if one is not None and one.cause == "exposure"
+    }
+    if order.state == "running" and programme.notice.version in exposed:
+        raise GovernError(
+            "After an exposure everybody is asked for consent afresh.",
+            remedy="Put a programme into force whose notice has a new version and"
+            " tells of the exposure; then lift the halt.",
+        )
 
 
 def lease(registry: Registry, nonce: str) -> Json:

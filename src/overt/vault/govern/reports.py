@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from overt.protocol.canonical import parse_json
+from overt.protocol.canonical import b64, parse_json
+from overt.vault.govern.acknowledged import counts, shown
 from overt.vault.govern.halt import current_state
 from overt.vault.log.book import EntryBook
 from overt.vault.store.rows import AccessRequestRow, ConsentRow, DeviceRow, SegmentRow
@@ -20,13 +21,8 @@ if TYPE_CHECKING:
     from overt.vault.govern.registry import Registry
     from overt.vault.store.database import Database
 
-LEAST_SHOWN = 5
+_PAGE = 500
 _READ_FIELDS = ("day", "purpose", "requester", "request", "segment")
-
-
-def shown(count: int) -> int | None:
-    """Return a count of people, or nothing where it is below 5."""
-    return count if count >= LEAST_SHOWN else None
 
 
 def readers(database: Database, person: str) -> list[Json]:
@@ -37,6 +33,26 @@ def readers(database: Database, person: str) -> list[Json]:
         facts = {name: body.get(name, "") for name in _READ_FIELDS}
         reads.append({"log_index": number, **facts})
     return reads
+
+
+def entries_about(registry: Registry, person: str, start: int) -> Json:
+    """Return a page of entries about a person with what proves them: `entries`, `next`.
+
+    Args:
+        registry: The vault's parts.
+        person: Pseudonym.
+        start: The first number of the page.
+    """
+    book = EntryBook(registry.database, "")
+    page = book.about(person, start, _PAGE + 1)
+    shown_now = page[:_PAGE]
+    return {
+        "entries": [
+            {"number": number, "salt": b64(salt), "entry": entry.decode()}
+            for number, salt, entry in shown_now
+        ],
+        "next": page[_PAGE][0] if len(page) > _PAGE else None,
+    }
 
 
 def log_lines(database: Database, limit: int) -> list[Json]:
@@ -78,4 +94,5 @@ def state_report(registry: Registry) -> Json:
         "size_bytes": size,
         "reads": EntryBook(registry.database, "").count_of("read"),
         "requests": requests or 0,
+        "halt": counts(registry),
     }

@@ -12,11 +12,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
 from overt.protocol import routes
 from overt.protocol.canonical import Json, canonical_bytes, parse_json
-from overt.vault.govern import consent, enrolment, halt, reports, requests
+from overt.vault.govern import acknowledged, consent, enrolment, halt, reports, requests
 from overt.vault.govern.callers import (
     Caller,  # noqa: TC001 - FastAPI reads annotations at run time
 )
@@ -27,6 +27,7 @@ from overt.vault.govern.registry import KeyBroker, Registry
 from overt.vault.govern.roster import Roster
 from overt.vault.ingest.admission import Admission
 from overt.vault.log.folder import LogFolder
+from overt.vault.log.witnessed import WITNESSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,14 +137,20 @@ def change_programme(body: Body, parts: Parts) -> Json:
     return {"version": changed.version}
 
 
+@public.get(routes.PULSE, dependencies=_ANYONE)
+def pulse(parts: Parts) -> Json:
+    """Return a text that changes with the programme's state, so that devices ask."""
+    return {"pulse": halt.pulse(parts.registry)}
+
+
 @public.get(routes.LOG + "/{path:path}", dependencies=_ANYONE)
 def log_file(path: str, parts: Parts) -> Response:
     """Return the log's checkpoint or one of its tiles (C2SP tlog-tiles)."""
-    known = path == "checkpoint" or _TILE.fullmatch(path)
-    data = parts.log.read(path) if known else None
+    head = path in {"checkpoint", WITNESSED}
+    data = parts.log.read(path) if head or _TILE.fullmatch(path) else None
     if data is None:
         raise NotFoundError("The log has no such file.")
-    kind = "text/plain" if path == "checkpoint" else "application/octet-stream"
+    kind = "text/plain" if head else "application/octet-stream"
     return Response(data, media_type=kind)
 
 
@@ -154,11 +161,21 @@ def enrol(body: Body, parts: Parts) -> Response:
     return _document(enrolment.enrol(parts.registry, envelope))
 
 
-@devices.post(routes.LEASE, dependencies=[Depends(Allow("record"))])
-def lease(body: Body, parts: Parts) -> Response:
-    """State the programme's state for a short time."""
+@devices.post(routes.LEASE)
+def lease(
+    body: Body, parts: Parts, caller: Annotated[Caller, Depends(Allow("record"))]
+) -> Response:
+    """State the programme's state for a short time; a halted one is acknowledged."""
     nonce = parse_json(body, what="A lease request").get("nonce")
-    return _document(canonical_bytes(halt.lease(parts.registry, str(nonce))))
+    signed = halt.lease(parts.registry, str(nonce))
+    acknowledged.note(parts.registry, caller.device)
+    return _document(canonical_bytes(signed))
+
+
+@devices.get(routes.WORD, dependencies=[Depends(Allow("see_readers"))])
+def word(parts: Parts) -> Json:
+    """Return the halt order in force: what happened, and who could read."""
+    return {"order": halt.order_in_force(parts.registry)}
 
 
 @devices.post(routes.CONSENTS)
@@ -204,6 +221,16 @@ def readers(
         "reads": reports.readers(parts.registry.database, caller.person),
         "checkpoint": checkpoint.decode(),
     }
+
+
+@devices.get(routes.ENTRIES)
+def entries(
+    parts: Parts,
+    caller: Annotated[Caller, Depends(Allow("see_readers"))],
+    start: Annotated[int, Query(ge=0, le=2**53)] = 0,
+) -> Json:
+    """Return a page of the log's entries about a participant, with their salts."""
+    return reports.entries_about(parts.registry, caller.person, start)
 
 
 @members.post(routes.INVITATIONS, dependencies=[Depends(Allow("invite"))])

@@ -100,6 +100,22 @@ class EntryBook:
                 if row.salt is not None and row.entry is not None
             ]
 
+    def about(self, person: str, start: int, limit: int) -> list[Numbered]:
+        """Return entries about a person from a number on, erased ones left out."""
+        query = (
+            select(LogEntryRow)
+            .where(LogEntryRow.person == person, LogEntryRow.number >= start)
+            .where(LogEntryRow.entry.is_not(None), LogEntryRow.salt.is_not(None))
+            .order_by(LogEntryRow.number)
+            .limit(limit)
+        )
+        with self._database.read() as session:
+            return [
+                (row.number, row.salt, row.entry)
+                for row in session.scalars(query)
+                if row.salt is not None and row.entry is not None
+            ]
+
     def count_of(self, kind: str) -> int:
         """Return how many entries of a kind there are."""
         query = select(func.count(LogEntryRow.number)).where(LogEntryRow.kind == kind)

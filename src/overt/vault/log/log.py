@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
 
     from overt.vault.store.database import Database
 
@@ -108,6 +111,16 @@ class Log:
                 remedy="Free space on the log's disk and check its permissions.",
             ) from ticket.error
         return list(range(ticket.first, ticket.first + len(entries)))
+
+    @property
+    def folder(self) -> LogFolder:
+        """The log's files, for reading."""
+        return self._folder
+
+    @property
+    def public(self) -> Ed25519PublicKey:
+        """The key that its checkpoints are signed by."""
+        return self._key.public_key()
 
     def checkpoint(self) -> bytes:
         """Return the newest checkpoint as a signed note."""

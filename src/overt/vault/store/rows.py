@@ -40,6 +40,16 @@ class HaltRow(Base):
     document: Mapped[bytes]
 
 
+class HaltAckRow(Base):
+    """A device that was told of a halt; kept for a day, without a time."""
+
+    __tablename__ = "halt_acks"
+    halt: Mapped[int] = mapped_column(ForeignKey("halts.number"), primary_key=True)
+    device_id: Mapped[str] = mapped_column(
+        ForeignKey("devices.device_id"), primary_key=True
+    )
+
+
 class InvitationRow(Base):
     """An invitation: the hash of its code, never whom it was handed to."""
 
