@@ -18,6 +18,7 @@ from rich.console import Console
 from demo import checking, founding, learning, reading, recording, report
 from demo.run import Config, Run, StageError
 from overt.protocol.errors import OvertError
+from overt.research.evaluate.desk.processes import leave_in_order
 from overt.research.evaluate.pages import PageServer
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ console = Console(highlight=False)
 
 def main() -> int:
     """Run the demonstration; return its exit code."""
+    leave_in_order()
     args = _arguments()
     run = Run(args.folder, _config(args))
     if args.fresh or not run.can_go_on():

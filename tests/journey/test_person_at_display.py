@@ -106,8 +106,8 @@ def test_a_person_does_the_tasks_and_the_report_says_so(tmp_path: Path) -> None:
             assert demo.wait(600) == 0
         finally:
             person.close()
-            demo.kill()
-            demo.wait()
+            demo.terminate()
+            demo.wait(60)
 
     figures = json.loads((report / "report.json").read_text("utf-8"))
     assert figures["source"] == "person"

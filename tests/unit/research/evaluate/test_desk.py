@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -96,6 +97,31 @@ def test_a_desk_has_screen_session_and_accessibility_and_leaves_nothing() -> Non
         groups = [process.pid for process in made._running]
     assert not made.folder.exists()
     deadline = time.monotonic() + 10  # what a bus had started ends a moment later
+    while any(map(_lives, groups)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(_lives, groups))
+
+
+_SITS = """
+import time
+from overt.research.evaluate.desk import Desk
+with Desk((320, 240), human=False) as desk:
+    print(*(process.pid for process in desk._running), flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.display
+def test_a_desk_that_is_told_to_end_leaves_nothing() -> None:
+    command = [sys.executable, "-c", _SITS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sitting:
+        assert sitting.stdout is not None
+        groups = list(map(int, sitting.stdout.readline().split()))
+        assert groups
+        assert all(map(_lives, groups))
+        sitting.terminate()
+        assert sitting.wait(60) == 143
+    deadline = time.monotonic() + 30
     while any(map(_lives, groups)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any(map(_lives, groups))

@@ -22,7 +22,13 @@ from Xlib import display as xdisplay
 from overt.protocol.errors import CaptureError
 from overt.research.evaluate.desk.accessibility import enable_accessibility
 from overt.research.evaluate.desk.browser import Browser
-from overt.research.evaluate.desk.processes import end, program, read_line, start
+from overt.research.evaluate.desk.processes import (
+    end,
+    leave_in_order,
+    program,
+    read_line,
+    start,
+)
 from overt.research.evaluate.pages import PageServer
 
 if TYPE_CHECKING:
@@ -77,6 +83,7 @@ class Desk:
         Raises:
             CaptureError: A program is missing or does not start.
         """
+        leave_in_order()
         if self.human:
             self._use_own_display()
             return

@@ -7,6 +7,8 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
+import threading
 import time
 from contextlib import suppress
 
@@ -47,6 +49,16 @@ def start(
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def leave_in_order() -> None:
+    """Let SIGTERM unwind the program, so that what it has started ends with it.
+
+    Only where nobody has chosen otherwise; the exit code is then 143.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def end(process: subprocess.Popen[bytes], *, grace_s: float = 3.0) -> None:
