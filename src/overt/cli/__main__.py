@@ -38,6 +38,7 @@ COMMANDS: dict[str, str] = {
     # the server's and the research side's
     "access": "overt.cli.access:access",
     "console": "overt.cli.console:console",
+    "derived": "overt.cli.derived:derived",
     "evaluate": "overt.cli.evaluate:evaluate",
     "inspect": "overt.cli.inspect:inspect",
     "key": "overt.cli.key:key",

@@ -17,12 +17,16 @@ halted) or 503.
 | PUT SEGMENTS/{segment} | device, signed call | sealed bytes | receipt `segment`; the same bytes again: the same receipt |
 | GET PULSE | anyone | | {"pulse": text}: another text when a halt, a lifting or a new programme is in force; unsigned, it only makes a device ask for a lease |
 | GET WORD | device, signed call | | {"order": signed `halt.v1` in force, or null} |
-| GET READERS | device, signed call | | {"reads": [{log_index, day, purpose, requester, request, segment}], "checkpoint": text} |
+| GET READERS | device, signed call | | {"reads": [{log_index, day, purpose, requester, request, segment}], "derived": [as of GET DERIVED], "checkpoint": text} |
 | GET ENTRIES?start=N | device, signed call | | {"entries": [{number, salt, entry}], "next": int or null}: entries of the log about the caller from number N on, erased ones left out; `entry` is canonical JSON as text |
 | POST INVITATIONS | steward, signed call | {person, code_sha256, person_key, expires_utc_s} | {} |
 | POST REQUESTS | researcher, signed call | `access-request.v1` | {request, digest} |
 | GET REQUESTS | researcher, approver, steward, auditor; signed call | | {"requests": [{request, document, digest, state, approvals: [documents]}]}; a researcher's own alone |
 | POST REQUESTS/{request}/approvals | approver, signed call | `approval.v1` | {state} |
+| POST DERIVED | researcher, signed call | `derived.v1` | {derived, state} |
+| GET DERIVED | researcher, approver, steward, representative, auditor; signed call | | {"derived": [{derived, kind, request, researcher, purpose, day, state}]}; a researcher's own alone |
+| POST DERIVED_DECISIONS | steward or representative, signed call | `derived-decision.v1`, signed by both | {derived, state} |
+| POST EXPORTS | researcher, signed call | `export.v1` | {log_index, recipient}: the export is on the log |
 | POST HALTS | steward, representative or exposure audit, signed call | `halt.v1` | {state} |
 | GET STATE | steward, auditor, representative, operator; signed call | | {state, reason, version, devices, consents, segments, reads, requests}; counts of people below 5 are null |
 | GET LOG/checkpoint, LOG/witnessed, LOG/tile/... | anyone | | C2SP tlog-tiles; `witnessed` is the last head that every witness cosigned |
@@ -49,6 +53,9 @@ READERS = "/v1/readers"
 ENTRIES = "/v1/entries"
 INVITATIONS = "/v1/invitations"
 REQUESTS = "/v1/requests"
+DERIVED = "/v1/derived"
+DERIVED_DECISIONS = "/v1/derived/decisions"
+EXPORTS = "/v1/exports"
 HALTS = "/v1/halts"
 STATE = "/v1/state"
 PULSE = "/v1/pulse"

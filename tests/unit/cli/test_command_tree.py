@@ -29,7 +29,7 @@ SPECIFIED = """
     access request|approve|list; release; refine; train; evaluate; log verify|key
     doctor; witness; who-read
     inspect; key new; console open; my; forget; stop; redact text
-    access show; programme change
+    access show; programme change; derived register|list|decide|export
 """
 EXIT = re.compile(r"^ +(\d+)  (.+)$", re.MULTILINE)
 

@@ -23,16 +23,20 @@ RIGHTS = {
     "former": {"withdraw", "see_readers"},
     "steward": {
         "see_state", "see_requests", "invite", "make_person_key", "halt",
-        "change_programme",
+        "change_programme", "see_derived", "decide_derived",
     },
-    "representative": {"see_state", "see_requests", "halt"},
-    "approver": {"see_requests", "approve"},
-    "researcher": {"see_requests", "request", "release"},
-    "auditor": {"see_state", "see_requests"},
+    "representative": {
+        "see_state", "see_requests", "halt", "see_derived", "decide_derived",
+    },
+    "approver": {"see_requests", "approve", "see_derived"},
+    "researcher": {
+        "see_requests", "request", "release", "register", "see_derived", "export",
+    },
+    "auditor": {"see_state", "see_requests", "see_derived"},
     "operator": {"see_state"},
     "nobody": set(),
 }  # fmt: skip
-STOPPED_BY_HALT = {"release", "send"}
+STOPPED_BY_HALT = {"release", "send", "export"}
 # every fact that one read hangs on, and the value that allows it
 GOOD = Reading(halted=False, purpose="agents", approvers=2, expires_s=100, now_s=99)
 SEGMENT = SegmentFacts(

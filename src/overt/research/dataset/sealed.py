@@ -116,6 +116,19 @@ def open_dataset(folder: Path, key: SealingKey) -> Dataset:
     return Dataset(manifest, card, pa.concat_tables(tables))
 
 
+def clear_files(folder: Path, key: SealingKey) -> Iterator[tuple[str, bytes]]:
+    """Yield name and bytes of each file of a sealed dataset, checked like an opening.
+
+    Raises:
+        DataError: A file is missing, belongs elsewhere, or differs from the manifest.
+        SealError: Another key, or altered bytes.
+    """
+    manifest = open_dataset(folder, key).manifest
+    names = [MANIFEST, CARD, *(str(shard["name"]) for shard in manifest["shards"])]
+    for name in names:
+        yield name, _open(folder, name, str(manifest["dataset"]), key)
+
+
 def as_dataset(built: BuiltDataset) -> Dataset:
     """Return what was built as if it had been sealed and opened."""
     tables = [pq.read_table(io.BytesIO(data)) for data in built.shards.values()]

@@ -52,6 +52,11 @@ SERVER_KINDS = frozenset(
         "halt",
         "erasure",
         "programme",
+        "derived",
+        "revoked",
+        "tainted",
+        "derived-decision",
+        "export",
     }
 )
 _BY_TOKEN = [Depends(ByToken())]

@@ -16,7 +16,15 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
 from overt.protocol import routes
 from overt.protocol.canonical import Json, canonical_bytes, parse_json
-from overt.vault.govern import acknowledged, consent, enrolment, halt, reports, requests
+from overt.vault.govern import (
+    acknowledged,
+    consent,
+    derived,
+    enrolment,
+    halt,
+    reports,
+    requests,
+)
 from overt.vault.govern.callers import (
     Caller,  # noqa: TC001 - FastAPI reads annotations at run time
 )
@@ -195,6 +203,7 @@ def withdraw(
     envelope = parse_json(body, what="A withdrawal")
     withdrawal = consent.withdraw(parts.registry, caller, envelope)
     receipt = consent.withdrawal_receipt(parts.registry, caller, envelope)
+    derived.revoke(parts.registry, caller.person)
     if withdrawal.erase:
         erase_person(parts.registry, parts.admission.objects, caller.person)
     return _document(receipt)
@@ -219,6 +228,7 @@ def readers(
     checkpoint = parts.log.read("checkpoint") or b""
     return {
         "reads": reports.readers(parts.registry.database, caller.person),
+        "derived": derived.of_person(parts.registry.database, caller.person),
         "checkpoint": checkpoint.decode(),
     }
 
@@ -281,6 +291,39 @@ def decide_request(
     """Put an approver's decision on record."""
     envelope = parse_json(body, what="An approval")
     return {"state": requests.decide(parts.registry, caller, request_id, envelope)}
+
+
+@members.post(routes.DERIVED)
+def register_derived(
+    body: Body, parts: Parts, caller: Annotated[Caller, Depends(Allow("register"))]
+) -> Json:
+    """Put something that a job made on record."""
+    envelope = parse_json(body, what="A registration")
+    return derived.register(parts.registry, caller, envelope)
+
+
+@members.get(routes.DERIVED)
+def list_derived(
+    parts: Parts, caller: Annotated[Caller, Depends(Allow("see_derived"))]
+) -> Json:
+    """Return what was made of recordings, with its state."""
+    return {"derived": derived.seen_by(parts.registry, caller)}
+
+
+@members.post(routes.DERIVED_DECISIONS, dependencies=[Depends(Allow("decide_derived"))])
+def decide_derived(body: Body, parts: Parts) -> Json:
+    """Put a decision about something tainted on record."""
+    envelope = parse_json(body, what="A decision")
+    return derived.decide(parts.registry, envelope)
+
+
+@members.post(routes.EXPORTS)
+def export_derived(
+    body: Body, parts: Parts, caller: Annotated[Caller, Depends(Allow("export"))]
+) -> Json:
+    """Log an export in clear, before it is written."""
+    envelope = parse_json(body, what="An export")
+    return derived.export(parts.registry, caller, envelope)
 
 
 @members.post(routes.HALTS, dependencies=[Depends(Allow("halt"))])

@@ -194,6 +194,33 @@ class ReleaseRow(Base):
     segments: Mapped[int]
 
 
+class DerivedRow(Base):
+    """Something that a job made of recordings: a dataset, a model, an evaluation."""
+
+    __tablename__ = "derived"
+    derived_id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    request_id: Mapped[str] = mapped_column(ForeignKey("access_requests.request_id"))
+    researcher: Mapped[str]
+    purpose: Mapped[str]
+    day: Mapped[date]
+    state: Mapped[str] = mapped_column(default="held")  # see protocol/derived.py
+    document: Mapped[bytes]
+    decision: Mapped[bytes | None]
+
+
+class DerivedPersonRow(Base):
+    """Whose data is in something derived."""
+
+    __tablename__ = "derived_persons"
+    derived_id: Mapped[str] = mapped_column(
+        ForeignKey("derived.derived_id"), primary_key=True
+    )
+    person: Mapped[str] = mapped_column(
+        ForeignKey("persons.person"), primary_key=True, index=True
+    )
+
+
 class SeenRequestRow(Base):
     """The nonce of a signed API request, kept until it has expired anyway."""
 
