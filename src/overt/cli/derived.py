@@ -134,7 +134,7 @@ def decide(
     what: str,
     as_json: bool,
 ) -> None:
-    """Decide on a model that held data since withdrawn. It takes two people."""
+    """Decide on ID, a model that held data since withdrawn. It takes two people."""
     from overt.cli.calling import Caller
     from overt.cli.founding import read_programme
     from overt.protocol import routes

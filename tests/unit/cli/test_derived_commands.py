@@ -1,4 +1,4 @@
-"""What a job made, as the vault is told; and an export that is logged or not written."""
+"""What a job made, as the vault is told; an export is logged, or not written."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def test_models_and_evaluations_lead_back_to_the_dataset(
     town: Any,
     dataset: Path,  # noqa: F811
 ) -> None:
-    for name in ("checkpoints/a.ckpt.sealed", "checkpoints/b.ckpt.sealed",
-                 "evaluations/a.json.sealed", "evaluations/random.json.sealed"):  # fmt: skip
-        path = dataset / name
+    for name in ("checkpoints/a.ckpt", "checkpoints/b.ckpt",
+                 "evaluations/a.json", "evaluations/random.json"):  # fmt: skip
+        path = dataset / f"{name}.sealed"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(name.encode())
     first, *rest = made_by(dataset, secret(town, dataset), "rene")
@@ -57,7 +57,7 @@ class Vault:
         self.output, self.refuse = output, refuse
         self.asked: list[tuple[str, Any]] = []
 
-    def send(self, _: Caller, method: str, target: str, body: Any = None) -> Any:
+    def send(self, method: str, target: str, body: Any = None) -> Any:
         payload = parse_json(unb64(body["payload"], what="it"), what="it")
         self.asked.append((f"{method} {target}", payload))
         assert not self.output.exists(), "written before it was on the log"
@@ -76,7 +76,7 @@ def test_an_export_is_on_the_log_before_it_is_written(
 ) -> None:
     output = dataset.parent / "clear"
     vault = Vault(output, refuse=refuse)
-    monkeypatch.setattr(Caller, "send", lambda *args: vault.send(*args))
+    monkeypatch.setattr(Caller, "send", vault.send)
     words = [
         "derived", "export", "--as", town.key("rene"), "--name", "rene", "--job",
         dataset, "--to", "Example Ltd", "-o", output, "--server", "http://127.0.0.1:9",
