@@ -15,6 +15,7 @@ import httpx
 
 from demo.run import Run, StageError, wait_until
 from overt.protocol import routes
+from overt.protocol.programme import DATA_TYPES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +61,8 @@ withdraw at any time; nobody is told, and nothing is scored.
 reference = "DPIA demonstration 1"
 author = "stella"
 date = "2026-11-02"
-
+"""
+_ALLOW = """
 [[allow]]
 app = "chromium*"
 url = "{pages}"
@@ -78,9 +80,15 @@ def make_keys(run: Run) -> dict[str, Any]:
     return {}
 
 
-def create_programme(run: Run, pages_url: str) -> dict[str, Any]:
-    """Write the programme file and hold the key ceremony."""
-    text = _TOML.format(pages=pages_url)
+def create_programme(run: Run, pages_url: str, allow: str = _ALLOW) -> dict[str, Any]:
+    """Write the programme file and hold the key ceremony.
+
+    Args:
+        run: Where.
+        pages_url: What `{pages}` stands for in the allow-list.
+        allow: The allow-list's rules, as TOML.
+    """
+    text = _TOML + allow.format(pages=pages_url)
     for name, roles in MEMBERS:
         key = json.loads(run.key(name).read_text(encoding="utf-8"))["about"]["public"]
         text += _MEMBER.format(name=name, roles=json.dumps(list(roles)), key=key)
@@ -122,7 +130,7 @@ class Servers:
             command, env=self._run.env(), stdout=log, stderr=log
         )
         log.close()
-        wait_until("The start of vault and broker", lambda: self._answers(note))
+        wait_until("The start of vault and broker", lambda: self._answers(note), 120)
         return self
 
     def _answers(self, note: Path) -> bool:
@@ -155,26 +163,32 @@ class Servers:
 
 def enrol_participants(run: Run, servers: Servers) -> dict[str, Any]:
     """Invite, enrol and let consent; each person with a home of their own."""
+    people = [enrol(run, servers, person) for person in run.participants]
+    return {"people": people, "ports": servers.ports}
+
+
+def enrol(
+    run: Run, servers: Servers, person: int, data_types: tuple[str, ...] = DATA_TYPES
+) -> str:
+    """Invite one person, enrol their device and let them consent.
+
+    Returns:
+        Their pseudonym.
+    """
     folder = run.folder / "programme"
     holders = [
         arg
         for name in HOLDERS[:2]
         for arg in ("--programme-key", folder / "keys" / f"programme-{name}.key")
     ]
-    people = []
-    for person in run.participants:
-        invitation = run.folder / f"invitation-{person}.json"
-        made = run.overt(
-            "programme", "invite", "--folder", folder, "--as", run.key("stella"),
-            "--server", servers.vault, "--broker", servers.broker, *holders,
-            "-o", invitation,
-        )  # fmt: skip
-        people.append(made["person"])
-        home = {"OVERT_HOME": str(run.home(person))}
-        run.overt("enrol", invitation, **home)
-        run.overt(
-            "consent", "give", "--purpose", "train-agents",
-            "--data-type", "input", "--data-type", "screen", "--data-type", "context",
-            "--yes", **home,
-        )  # fmt: skip
-    return {"people": people, "ports": servers.ports}
+    invitation = run.folder / f"invitation-{person}.json"
+    made = run.overt(
+        "programme", "invite", "--folder", folder, "--as", run.key("stella"),
+        "--server", servers.vault, "--broker", servers.broker, *holders,
+        "-o", invitation,
+    )  # fmt: skip
+    home = {"OVERT_HOME": str(run.home(person))}
+    run.overt("enrol", invitation, **home)
+    types = [arg for one in data_types for arg in ("--data-type", one)]
+    run.overt("consent", "give", "--purpose", "train-agents", *types, "--yes", **home)
+    return str(made["person"])

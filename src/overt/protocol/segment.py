@@ -308,7 +308,7 @@ def _pack_events(events: EventArray) -> bytes:
         return struct.pack("<IqQ", 0, 0, 1)
     t_ns = events["t_ns"]
     steps = np.diff(t_ns, prepend=t_ns[:1])
-    scale = math.gcd(*map(int, np.unique(steps))) or 1
+    scale = int(np.gcd.reduce(steps)) or 1
     scale = 1 if scale > _MAX_SCALE else scale  # steps of 2**63 have no int64 form
     parts = [struct.pack("<IqQ", count, int(t_ns[0]), scale)]
     parts.append(_byte_planes((steps // scale).astype("<i8")))

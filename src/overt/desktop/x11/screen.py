@@ -1,6 +1,6 @@
 """The screen lane: damage, raw presses and grabs on one X connection.
 
-Input: an X display. Output: `Damage`, `RawPress`, `StackChanged` and `Resized` events
+Input: an X display. Output: `Damage`, `RawPress`, `Stirred`, `StackChanged`, `Resized`
 in the order in which the server saw them, and grabs of the root window with the events
 that came before each grab's reply. Because all of it travels on one connection, the
 order proves what a grab shows: the screen after every event in `Grab.before`, before
@@ -28,9 +28,15 @@ if TYPE_CHECKING:
     from overt.desktop.x11.clock import ServerClock
 
 _ALL_MASTER_DEVICES = 1
-_RAW_KEY_PRESS, _RAW_BUTTON_PRESS = 13, 15
+_RAW_KEY_PRESS, _RAW_KEY_RELEASE = 13, 14
+_RAW_BUTTON_PRESS, _RAW_BUTTON_RELEASE, _RAW_MOTION = 15, 16, 17
+_PRESSES = 1 << _RAW_KEY_PRESS | 1 << _RAW_BUTTON_PRESS
+_ALL_INPUT = (
+    _PRESSES | 1 << _RAW_KEY_RELEASE | 1 << _RAW_BUTTON_RELEASE | 1 << _RAW_MOTION
+)
 _RAW_RECTANGLES = 0
 _Z_PIXMAP = 2
+_GET_INPUT_FOCUS = 43
 _RAW_KINDS = {
     _RAW_KEY_PRESS: EventKind.KEY_PRESS,
     _RAW_BUTTON_PRESS: EventKind.BUTTON_PRESS,
@@ -75,6 +81,13 @@ class RawPress:
 
 
 @dataclass(frozen=True, slots=True)
+class Stirred:
+    """The pointer moved or something was let go, after `wait_for_input`."""
+
+    t_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class StackChanged:
     """Windows were mapped, unmapped, moved, restacked, or another became active."""
 
@@ -90,7 +103,7 @@ class Resized:
     height_px: int
 
 
-ScreenEvent = Damage | RawPress | StackChanged | Resized
+ScreenEvent = Damage | RawPress | Stirred | StackChanged | Resized
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,19 +201,40 @@ class ScreenLane:
         self._xinput_major = xinput.major
         masks = X.StructureNotifyMask | X.SubstructureNotifyMask | X.PropertyChangeMask
         wire.send(2, 0, struct.pack("=III", wire.root, X.CWEventMask, masks))
-        raw = (1 << _RAW_KEY_PRESS) | (1 << _RAW_BUTTON_PRESS)
         if presses:
-            devices = (1, 0, _ALL_MASTER_DEVICES, 1)
-            wire.send(
-                xinput.major, 46, struct.pack("=IHHHHI", wire.root, *devices, raw)
-            )
+            self._select_input(_PRESSES)
         if drawing:
             made = struct.pack("=IIBxxx", wire.new_id(), wire.root, _RAW_RECTANGLES)
             wire.send(damage.major, 1, made)
-        answer = wire.ask(43, 0)  # GetInputFocus: all of the above is done
+        answer = wire.ask(_GET_INPUT_FOCUS, 0)  # all of the above is done
         for packet in answer.before:
             if packet[0] == 0:
                 raise CaptureError("The X server refused to report its screen.")
+
+    def wait_for_input(self) -> list[ScreenEvent]:
+        """Be told of the next motion or release too; return what came before that.
+
+        To be called when hands rest: until `hear_presses` each of them wakes whoever
+        listens. What the server saw after the reply is told.
+
+        Raises:
+            CaptureError: The server is gone or silent.
+        """
+        self._select_input(_ALL_INPUT)
+        return self._decode(self._wire.ask(_GET_INPUT_FOCUS, 0).before)
+
+    def hear_presses(self) -> None:
+        """Be told of presses alone again.
+
+        Raises:
+            CaptureError: The server is gone.
+        """
+        self._select_input(_PRESSES)
+
+    def _select_input(self, kinds: int) -> None:
+        devices = (1, 0, _ALL_MASTER_DEVICES, 1)
+        body = struct.pack("=IHHHHI", self._wire.root, *devices, kinds)
+        self._wire.send(self._xinput_major, 46, body)
 
     def _decode(self, packets: list[bytes]) -> list[ScreenEvent]:
         events: list[ScreenEvent] = []
@@ -227,10 +261,12 @@ class ScreenLane:
         stamp, x, y, width, height = struct.unpack_from("=IhhHH", packet, 12)
         return Damage(self._clock.to_ns(stamp), Rect(x, y, width, height))
 
-    def _press(self, packet: bytes) -> RawPress | None:
+    def _press(self, packet: bytes) -> RawPress | Stirred | None:
         kind, _, stamp, detail, source = struct.unpack_from("=HHIIH", packet, 8)
-        if packet[1] != self._xinput_major or kind not in _RAW_KINDS:
+        if packet[1] != self._xinput_major:
             return None
+        if kind not in _RAW_KINDS:
+            return Stirred(self._clock.to_ns(stamp))
         return RawPress(self._clock.to_ns(stamp), _RAW_KINDS[kind], detail, source)
 
     def _structure(self, packet: bytes, kind: int) -> ScreenEvent | None:

@@ -9,7 +9,7 @@ server reports a change. It never decides what may be recorded and stores nothin
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from Xlib import X
@@ -33,6 +33,11 @@ _PROPERTIES = (
     "_NET_WM_PID",
     "WM_TRANSIENT_FOR",
 )
+_ROOT_PROPERTIES = (
+    "_NET_CLIENT_LIST",
+    "_NET_CLIENT_LIST_STACKING",
+    "_NET_ACTIVE_WINDOW",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +59,11 @@ class WindowWatcher:
             CaptureError: The display cannot be opened.
         """
         self._wire = Wire(name)
-        names = (*_PROPERTIES, "_NET_CLIENT_LIST", "WM_STATE")
+        names = (*_PROPERTIES, *_ROOT_PROPERTIES, "WM_STATE")
         self._atoms = {each: self._wire.atom(each) for each in names}
+        self._telling = frozenset(self._atoms.values())
         self._stack: Stack | None = None
-        self._changes = 0
+        self._changes = self._focus_changes = self._focus_known = 0
         self._facts: dict[int, Window] = {}
         self._watched: set[int] = set()
         root = self._wire.root
@@ -79,7 +85,7 @@ class WindowWatcher:
             CaptureError: The server is gone.
         """
         self._notice(self._wire.drain())
-        return self._stack is None
+        return self._stack is None or self._focus_known != self._focus_changes
 
     def stack(self) -> Stack:
         """All windows on the screen now.
@@ -88,27 +94,38 @@ class WindowWatcher:
             CaptureError: The server is gone or silent.
         """
         self._replies([(_INPUT_FOCUS, 0, b"")])  # all changes so far have come
-        if self._stack is not None:
-            return self._stack
         for _ in range(_TRIES):  # windows may change while they are asked for
-            changes = self._changes
-            found = self._look()
+            known = self._stack
+            if known is not None and self._focus_known == self._focus_changes:
+                return known
+            changes, focus_changes = self._changes, self._focus_changes
+            found = self._look() if known is None else self._refocused(known)
             self._replies([(_INPUT_FOCUS, 0, b"")])
+            self._focus_known = focus_changes
             if changes == self._changes:
                 self._stack = found
-                break
         return found
+
+    def _refocused(self, stack: Stack) -> Stack:
+        """The same windows; the keyboard may have gone to another."""
+        return replace(stack, active_id=self._active(stack.windows))
 
     def _notice(self, packets: list[bytes]) -> None:
         for packet in packets:
             kind = packet[0] & 0x7F
             if kind in {0, REPLY, X.CreateNotify}:
                 continue
+            if kind in {X.FocusIn, X.FocusOut}:
+                self._focus_changes += 1
+                continue
             if kind == X.ConfigureNotify and packet[4:8] == packet[8:12]:
                 width, height = struct.unpack_from("=HH", packet, 20)
                 self._wire.root_rect = Rect(0, 0, width, height)
             if kind == X.PropertyNotify:
-                self._facts.pop(struct.unpack_from("=I", packet, 4)[0], None)
+                window, atom = struct.unpack_from("=II", packet, 4)
+                if atom not in self._telling:  # as the time of the last key
+                    continue
+                self._facts.pop(window, None)
             elif kind in {X.DestroyNotify, X.ReparentNotify}:
                 window = struct.unpack_from("=I", packet, 8)[0]
                 self._facts.pop(window, None)

@@ -125,12 +125,28 @@ class Attention:
                 stream.quarantine.add_answer(now_ns, now_ns, None)
         if self._silent_ns is not None and now_ns - self._asked_url_ns > _ASK_AGAIN_NS:
             self._ask_url(now_ns)
-        settled = now_ns - max(self._painted_ns, 0) >= _QUIET_NS
-        rested = now_ns - self._asked_tree_ns >= _TREE_NS
-        due = self._has_trees and self._tree_due and self._level is Level.CLEAR
-        if pid and due and settled and rested:
+        if pid and self._wants_tree and now_ns >= self._tree_ns():
             self._tree_due, self._asked_tree_ns = False, now_ns
             self._source.ask_tree(now_ns, pid)
+
+    def next_ns(self) -> int | None:
+        """When `ask` or `hear` has something to do by the clock alone; None: not."""
+        due: list[int] = []
+        if self._silent_ns is not None:
+            due.append(self._asked_url_ns + _ASK_AGAIN_NS)
+            if self._url is not None:
+                due.append(self._silent_ns + _SILENCE_NS)
+        if self._wants_tree and self._active is not None and self._active.pid:
+            due.append(self._tree_ns())
+        return min(due, default=None)
+
+    @property
+    def _wants_tree(self) -> bool:
+        return self._has_trees and self._tree_due and self._level is Level.CLEAR
+
+    def _tree_ns(self) -> int:
+        """When the screen has settled and the last tree is long enough ago."""
+        return max(self._painted_ns + _QUIET_NS, self._asked_tree_ns + _TREE_NS)
 
     def hear(self, stream: Stream, now_ns: int) -> bool:
         """Take what was told; whether the active window's URL is another now."""

@@ -98,6 +98,7 @@ class Filmer:
         opens: Callable[[RawPress], bool],
         *,
         films: bool = True,
+        told: Callable[[ScreenEvent], None] = lambda _: None,
     ) -> None:
         """Begin with a look at the windows.
 
@@ -106,8 +107,11 @@ class Filmer:
             look: Looks at the windows now and judges them.
             opens: Whether a press gets a picture of its own.
             films: Whether to take pictures at all; without it only views are kept.
+            told: Told of every event of the lane, in order, those that come with a
+                grab included.
         """
         self._lane, self._look, self._opens = lane, look, opens
+        self._told = told
         self._films = films
         self._held: deque[Held | DirtyRecord] = deque()
         self._dirt: list[Rect] = []
@@ -134,6 +138,7 @@ class Filmer:
         queue = deque(events)
         while queue:
             event = queue.popleft()
+            self._told(event)
             match event:
                 case Damage():
                     self._damaged(event)
@@ -179,6 +184,11 @@ class Filmer:
         if not (self._dirt or self._is_due):
             return None
         return max(0, self._grabbed_ns + FRAME_NS - now_ns)
+
+    @property
+    def has_held(self) -> bool:
+        """Whether something waits for `take`."""
+        return bool(self._held)
 
     def take(self, until_ns: int) -> list[Held | DirtyRecord]:
         """Hand over what lies up to an instant, in order."""

@@ -109,6 +109,16 @@ class Quarantine:
         self._asked_ns = now_ns
         return True
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether any event waits."""
+        return bool(self._waiting)
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether a key waits for its field to be known."""
+        return self._first_press_ns() is not None
+
     def release(self, now_ns: int) -> tuple[EventArray, list[MarkRecord]]:
         """Return the events that can be recorded now, and the marks of bursts."""
         return self._pass_on(now_ns)

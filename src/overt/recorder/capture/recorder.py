@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import selectors
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from overt.recorder.capture.recording import Recording, black
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from overt.recorder.capture.attention import ContextSource
     from overt.recorder.capture.segments import Progress, SegmentSink
 
-_TURN_S = 0.05  # the person's side is asked at least this often
+_ASK_NS = 50_000_000  # the person's side is asked at most this often unless it calls
+_TURN_S = 0.5  # and at least this often
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Steering(Protocol):
         ...
 
     def poll(self, progress: Progress, *, is_recording: bool) -> Directive:
-        """Serve calls and say what to do; called at least every 50 ms.
+        """Serve calls and say what to do; called at least every 500 ms.
 
         Args:
             progress: What has been written; `last_commit_ns` is what may be said.
@@ -81,6 +82,8 @@ class Recorder:
         self._display, self._allow, self._source = display, allow, source
         self._sink, self._mask = sink, mask
         self._recording: Recording | None = None
+        self._directive, self._asked_ns = Directive(records=False), 0
+        self._is_called = False
 
     def run(self, steering: Steering) -> None:
         """Record as directed until the directive ends it.
@@ -89,11 +92,12 @@ class Recorder:
             CaptureError: The display or the spool failed; what was committed is kept.
         """
         with selectors.DefaultSelector() as selector:
-            selector.register(steering.fileno(), selectors.EVENT_READ)
+            calls = selector.register(steering.fileno(), selectors.EVENT_READ).fd
             selector.register(self._source.fileno(), selectors.EVENT_READ)
             try:
                 while self._turn(steering, selector):
-                    selector.select(self._wait_s())
+                    ready = selector.select(self._wait_s())
+                    self._is_called = any(key.fd == calls for key, _ in ready)
             finally:
                 if self._recording is not None:
                     self._recording.close()
@@ -102,9 +106,7 @@ class Recorder:
     def _turn(self, steering: Steering, selector: selectors.BaseSelector) -> bool:
         """One turn of the loop; false when it is over."""
         recording = self._recording
-        directive = steering.poll(
-            self._sink.progress, is_recording=recording is not None
-        )
+        directive = self._asked(steering)
         if recording is None:
             self._source.poll()  # nothing is kept of what is told meanwhile
             if directive.records and not directive.ends:
@@ -118,6 +120,17 @@ class Recorder:
         if recording.is_over:
             self._close(recording, selector)
         return self._recording is not None or not directive.ends
+
+    def _asked(self, steering: Steering) -> Directive:
+        """What the person's side wants, asked anew if it calls or it is time to."""
+        now_ns = time.monotonic_ns()
+        is_recording = self._recording is not None
+        due_ns = self._asked_ns + _ASK_NS
+        if is_recording and not self._is_called and now_ns < due_ns:
+            return replace(self._directive, marks=())
+        self._asked_ns, self._is_called = now_ns, False
+        self._directive = steering.poll(self._sink.progress, is_recording=is_recording)
+        return self._directive
 
     def _open(self, selector: selectors.BaseSelector) -> None:
         self._recording = Recording(

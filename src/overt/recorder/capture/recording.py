@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from overt.desktop.x11.clock import calibrate
-from overt.desktop.x11.screen import Damage, RawPress, ScreenLane
+from overt.desktop.x11.screen import Damage, RawPress, ScreenLane, Stirred
 from overt.desktop.x11.windows import WindowWatcher
 from overt.recorder.capture.allowance import History, look
 from overt.recorder.capture.attention import Attention
@@ -38,9 +38,12 @@ if TYPE_CHECKING:
     from overt.recorder.capture.attention import ContextSource
     from overt.recorder.capture.segments import SegmentSink
 
-DRAIN_NS = 50_000_000  # between two reads of the record lane
+DRAIN_NS = 80_000_000  # between two reads of the record lane
+REST_NS = 300_000_000  # hands that did nothing for so long rest
+_TURN_NS = 50_000_000  # between two looks at keys whose field is not known yet
 WRITE_NS = 400_000_000  # between two passes over what has settled
 COMMIT_NS = 1_000_000_000
+_BEAT_NS = 2_000_000_000  # between two signs of life while nothing happens
 _FLOOR_NS = 1_000_000  # server time is cut to whole milliseconds
 _FOREVER_NS = 1 << 62
 
@@ -64,11 +67,13 @@ class Recording:
         self._allow, self._sink = allow, sink
         self._end_ns = _FOREVER_NS
         self._drained_ns = self._written_ns = self._committed_ns = 0
+        self._acted_ns = time.monotonic_ns()
         self._rotated_at, self._border_ns = 0, next_border_ns()
         self._has_screen = "screen" in sink.data_types
         with contextlib.ExitStack() as opened:
             clock = calibrate(display)
             has_input = "input" in sink.data_types
+            self._hands_rest = not has_input
             self._hands: Hands = OpenHands(display, clock) if has_input else NoHands()
             opened.enter_context(contextlib.closing(self._hands))
             self._watcher = opened.enter_context(
@@ -90,7 +95,11 @@ class Recording:
         self._log = ScreenLog(mask)
         self._seen: list[View] = []
         self._filmer = Filmer(
-            self._lane, self._look, self._hands.opens, films=self._has_screen
+            self._lane,
+            self._look,
+            self._hands.opens,
+            films=self._has_screen,
+            told=self._note,
         )
         self._stream = Stream(history, self._filmer, Gate(history, self._log))
         self._pass_views()
@@ -105,13 +114,21 @@ class Recording:
 
     def wait_s(self, now_ns: int) -> float:
         """Seconds until `step` has something to do without being woken."""
-        waits = [self._drained_ns + DRAIN_NS - now_ns]
-        if (
-            not self._has_ended
-            and (film_ns := self._filmer.wait_ns(now_ns)) is not None
-        ):
-            waits.append(film_ns)
-        return max(0, min(waits)) / 1e9
+        if self._has_ended:
+            settled_ns = self._end_ns + SETTLE_NS + _FLOOR_NS
+            return max(_TURN_NS, settled_ns - now_ns) / 1e9
+        due = [self._committed_ns + _BEAT_NS]
+        if not self._hands_rest:
+            due.append(self._drained_ns + DRAIN_NS)
+        if self._stream.has_more:
+            due.append(self._written_ns + WRITE_NS)
+        if self._stream.quarantine.is_holding:
+            due.append(now_ns + _TURN_NS)
+        if (asks_ns := self._attention.next_ns()) is not None:
+            due.append(asks_ns)
+        if (film_ns := self._filmer.wait_ns(now_ns)) is not None:
+            due.append(now_ns + film_ns)
+        return max(0, min(due) - now_ns) / 1e9
 
     def step(self) -> None:
         """Read the lanes, film, and pass on what has settled.
@@ -128,10 +145,17 @@ class Recording:
         if not self._has_ended:
             self._filmer.tick(now_ns)
             self._pass_views()
-        if now_ns - self._drained_ns >= DRAIN_NS:
+        if not self._hands_rest and now_ns - self._drained_ns >= DRAIN_NS:
             self._drain()
-        if now_ns - self._written_ns >= WRITE_NS or self._has_ended:
+        if self._is_write_due(now_ns):
+            if self._hands_rest:
+                self._drain()  # proves that nothing was done meanwhile
             self._write(time.monotonic_ns())
+
+    def _is_write_due(self, now_ns: int) -> bool:
+        if self._has_ended or now_ns - self._committed_ns >= _BEAT_NS:
+            return True
+        return self._stream.has_more and now_ns - self._written_ns >= WRITE_NS
 
     def mark(self, mark: MarkRecord) -> None:
         """Take a mark that a person made."""
@@ -142,7 +166,7 @@ class Recording:
         if not self._has_ended:
             self._film(self._lane.read())
             self._drain()
-            self._end_ns = time.monotonic_ns()
+            self._end_ns, self._drained_ns = time.monotonic_ns(), 0
 
     @property
     def _has_ended(self) -> bool:
@@ -179,18 +203,25 @@ class Recording:
             self._stream.add_view(view)
 
     def _film(self, events: Sequence[ScreenEvent]) -> None:
-        if self._has_ended:
-            return
-        has_press = False
-        for event in events:
-            if isinstance(event, RawPress):
+        if not self._has_ended:
+            self._filmer.handle(events)
+
+    def _note(self, event: ScreenEvent) -> None:
+        """Take what an event of the lane says beside the picture."""
+        match event:
+            case RawPress():
                 self._hands.note(event)
-                has_press = True
-            elif isinstance(event, Damage):
+                self._wake()
+                self._drained_ns = 0  # the press's position is wanted at once
+            case Stirred():
+                self._wake()
+            case Damage():
                 self._attention.painted(event.t_ns)
-        self._filmer.handle(events)
-        if has_press:
-            self._drained_ns = 0  # the press's position is wanted at once
+
+    def _wake(self) -> None:
+        if self._hands_rest:
+            self._hands_rest, self._acted_ns = False, time.monotonic_ns()
+            self._lane.hear_presses()
 
     def _hear(self, now_ns: int) -> None:
         if self._attention.hear(self._stream, now_ns):
@@ -208,6 +239,21 @@ class Recording:
         complete_ns = self._end_ns if self._has_ended else began_ns - _FLOOR_NS
         self._stream.add_input(events, complete_ns)
         self._drained_ns = began_ns
+        if len(events):
+            self._acted_ns = began_ns
+        elif not self._has_ended and not self._hands_rest:
+            if began_ns - self._acted_ns >= REST_NS:
+                self._rest()
+
+    def _rest(self) -> None:
+        """Read no more until hands act: the screen lane then tells of it.
+
+        What they did before the server knew of that is read once more.
+        """
+        before = self._lane.wait_for_input()
+        self._hands_rest = True
+        self._film(before)
+        self._drain()
 
     def _write(self, now_ns: int) -> None:
         """Hand over what has settled, minute by minute."""

@@ -57,6 +57,12 @@ class Stream:
         """Up to which instant all input has passed the quarantine."""
         return self._complete_ns
 
+    @property
+    def has_more(self) -> bool:
+        """Whether something waits to be written."""
+        waits = len(self._events) or self._secrets or self._dated
+        return bool(waits) or self._filmer.has_held or self.quarantine.is_waiting
+
     def add_input(self, events: EventArray, complete_ns: int) -> None:
         """Take input; `complete_ns` is the instant up to which none is missing."""
         fence = np.zeros(1, EVENT_DTYPE)

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 UNSEEN_S = 2.0  # for so long may the badge be missing before recording stops
 SILENT_S = 4.0  # for so long may the recorder say nothing before the badge says so
-_LOOK_S = 0.4
+_LOOK_S = 0.8
+_LOOK_AGAIN_S = 0.4  # once a look missed the badge
 _START_S = 20.0  # a machine under load takes its time; nothing is recorded before
 _SEEN_SHARE = 0.97  # of the badge's pixels must be right: a tooltip may hide a corner
 
@@ -105,13 +106,14 @@ class Indicator:
     def problem(self) -> str:
         """Look at the screen and say why recording must stop; empty if it may go on.
 
-        The screen is looked at every 0.4 s at most. Time counts from the first look
+        The screen is looked at every 0.8 s, every 0.4 s once the badge is missed. Time counts from the first look
         that missed the badge, so that a recorder that was held up looks again first.
         """
         now_s = time.monotonic()
         if self._process.poll() is not None:
             return "The indicator has ended."
-        if now_s - self._looked_s >= _LOOK_S:
+        wait_s = _LOOK_S if self._missed_s is None else _LOOK_AGAIN_S
+        if now_s - self._looked_s >= wait_s:
             self._looked_s = now_s
             if self._is_seen():
                 self._missed_s = None

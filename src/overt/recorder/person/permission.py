@@ -17,10 +17,13 @@ from overt.recorder.person.consenting import standing
 from overt.recorder.person.lease import LeaseKeeper, boottime_ns
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     from overt.desktop.types import Stack, Window
     from overt.protocol.consent import Allowed, ConsentRecord
+    from overt.recorder.person.consenting import Standing
     from overt.recorder.person.home import Home
     from overt.recorder.person.wishes import WishesInForce
 
@@ -41,6 +44,8 @@ class Permission:
     ) -> None:
         self._home, self._device, self._keeper = home, device, keeper
         self._asked_s, self._refusal = 0.0, "Not asked yet."
+        self._papers: tuple[object, ...] = ()
+        self._read: Standing | None = None
         self.data_types: tuple[str, ...] = ()
         self.consent = ""
 
@@ -53,7 +58,7 @@ class Permission:
 
     def _ask(self) -> str:
         try:
-            now = standing(self._home, self._device)
+            now = self._standing()
         except OvertError as error:
             return str(error)
         decision = decide(
@@ -68,6 +73,14 @@ class Permission:
             return f"{decision.reason} {fault}".rstrip()
         return self._hold(now.consent, decision)
 
+    def _standing(self) -> Standing:
+        """What the participant has decided; read anew whenever a paper changed."""
+        papers = (_stamp(self._home.consent), _stamp(self._home.withdrawal))
+        if self._read is None or papers != self._papers:
+            self._read, self._papers = None, papers
+            self._read = standing(self._home, self._device)
+        return self._read
+
     def _hold(self, consent: ConsentRecord | None, decision: Allowed) -> str:
         """Take the first consent record; a later one is for another recording."""
         record = consent.record if consent else ""
@@ -76,6 +89,15 @@ class Permission:
         if record != self.consent:
             return "You have consented anew. Start recording again: overt record."
         return ""
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What tells one state of a file from another; papers are renamed into place."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 class AllowListInForce:

@@ -1,0 +1,1 @@
+"""What recording costs and whether it loses anything: `make bench-capture`."""
