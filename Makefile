@@ -31,10 +31,13 @@ test-attacks: setup ## every attack of docs/security.md, each also on a build br
 long: setup ## soak, fuzz and kill loops
 	$(PY) -m pytest -m long --timeout 3600 $(PYTEST)
 
+bench-capture: setup ## what recording loses and costs, beside others
+	@$(PY) -m bench.capture $(BENCH)
+
 lock: ## write the lock files anew
 	requirements/compile.sh
 
 clean: ## remove what demo and tests left
 	rm -rf .demo demo-report bench-report .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo demo-full lint test test-attacks long lock clean
+.PHONY: help setup demo demo-full lint test test-attacks long bench-capture lock clean

@@ -7,6 +7,8 @@ need() { command -v "$1" >/dev/null 2>&1 || packages="$packages $2"; }
 need Xvfb xvfb
 need openbox openbox
 need dbus-daemon dbus
+# a GTK 3 window for the capture bench and the tests of fields
+need zenity zenity
 [ -x /usr/libexec/at-spi-bus-launcher ] || [ -x /usr/lib/at-spi2-core/at-spi-bus-launcher ] || packages="$packages at-spi2-core"
 [ -d /usr/share/fonts/truetype/dejavu ] || packages="$packages fonts-dejavu-core"
 need softhsm2-util softhsm2

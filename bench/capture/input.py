@@ -16,7 +16,6 @@ import numpy as np
 from Xlib import X
 
 from bench.capture.costs import cpu_ns
-from bench.capture.injector import SENT_DTYPE
 from bench.capture.plans import Plan, flood
 from bench.capture.recorder import Recorder, clear, exported, recorded
 from bench.capture.stage import Stage
@@ -26,7 +25,6 @@ from overt.desktop.x11.keymap import name as key_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from demo.run import Run
 
@@ -60,6 +58,7 @@ def measure_input(
             figures[f"events_{rate}"] = len(plan)
             figures[f"cpu_share_{rate}"] = found["cpu_share"]
             sizes[str(rate)] = found["bytes_per_event"]
+            figures[f"file_bytes_per_event_{rate}"] = found["file_bytes_per_event"]
             errors.append(found["errors_ms"])
             for peer in PEERS:
                 figures[f"{peer}_{rate}"] = _peer(run, stage, peer, plan, seconds)

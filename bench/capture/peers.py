@@ -97,7 +97,7 @@ def _mss(name: str, seconds: float) -> dict[str, int]:
     from PIL import Image
 
     count = size_bytes = 0
-    with mss.mss(display=name) as camera:
+    with mss.MSS(display=name) as camera:
         _ready()
         start_s = time.monotonic()
         while (passed_s := time.monotonic() - start_s) < seconds:

@@ -131,5 +131,4 @@ def _move(
 def _sorted(motions: Plan, rows: list[tuple[int, ...]]) -> Plan:
     others = np.array([tuple(row) for row in rows], PLAN_DTYPE)
     whole = np.concatenate([motions, others])
-    ordered = whole[np.argsort(whole["due_ns"], kind="stable")]
-    return ordered
+    return whole[np.argsort(whole["due_ns"], kind="stable")]

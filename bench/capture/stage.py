@@ -1,4 +1,4 @@
-"""The desk that is recorded: a window manager, Chromium on the left, a GTK editor right.
+"""The desk that is recorded: Chromium on the left, a GTK editor on the right.
 
 Input: the level that the programme has for its page and its window, the screen's size.
 Output: `Stage`, with the two areas to work in. Everything runs on a display of its own
@@ -7,7 +7,6 @@ and reaches nothing but loopback.
 
 from __future__ import annotations
 
-import subprocess
 import time
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Self
@@ -20,6 +19,7 @@ from overt.research.evaluate.desk import Browser, Desk
 from overt.research.evaluate.desk.processes import end, program, start
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
 ALLOW = """

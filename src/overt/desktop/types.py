@@ -32,6 +32,11 @@ class Rect:
         """First row past the rectangle."""
         return self.y + self.height
 
+    @property
+    def area(self) -> int:
+        """How many pixels it covers."""
+        return max(self.width, 0) * max(self.height, 0)
+
     def is_empty(self) -> bool:
         """Whether the rectangle covers no pixel."""
         return self.width <= 0 or self.height <= 0

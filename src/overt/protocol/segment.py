@@ -9,7 +9,6 @@ written before a crash can be read. Specified in docs/spec/segment.md.
 from __future__ import annotations
 
 import json
-import math
 import struct
 import zlib
 from dataclasses import asdict, dataclass, field
@@ -308,8 +307,8 @@ def _pack_events(events: EventArray) -> bytes:
         return struct.pack("<IqQ", 0, 0, 1)
     t_ns = events["t_ns"]
     steps = np.diff(t_ns, prepend=t_ns[:1])
-    scale = int(np.gcd.reduce(steps)) or 1
-    scale = 1 if scale > _MAX_SCALE else scale  # steps of 2**63 have no int64 form
+    scale = int(np.gcd.reduce(steps))
+    scale = scale if scale > 0 else 1  # all at once, or a step of -2**63
     parts = [struct.pack("<IqQ", count, int(t_ns[0]), scale)]
     parts.append(_byte_planes((steps // scale).astype("<i8")))
     parts.extend(events[name].tobytes() for name in ("kind", "device"))

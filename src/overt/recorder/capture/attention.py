@@ -17,7 +17,9 @@ from overt.recorder.capture.context import Answer, Url
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from overt.desktop.types import Window
+    import numpy as np
+
+    from overt.desktop.types import Rect, Window
     from overt.recorder.capture.allowance import AllowList, View
     from overt.recorder.capture.context import Told
     from overt.recorder.capture.stream import Stream
@@ -25,7 +27,11 @@ if TYPE_CHECKING:
 _SILENCE_NS = 350_000_000  # for less than this an unanswered URL stays what it was
 _ASK_AGAIN_NS = 100_000_000
 _QUIET_NS = 120_000_000  # a screen without change for so long has settled
-_TREE_NS = 400_000_000
+_TREE_NS = 400_000_000  # between two trees, where much changed or somebody clicked
+_SLOW_TREE_NS = 2_000_000_000  # where little did, as while somebody types
+_WHEEL = range(4, 8)
+_WHEEL_NS = 300_000_000  # turns of the wheel closer than this are one burst
+_MUCH = 8  # a change of this part of the screen is much
 
 
 class ContextSource(Protocol):
@@ -79,8 +85,9 @@ class Attention:
         self._url: str | None = None
         self._silent_ns: int | None = None
         self._asked_url_ns = self._asked_tree_ns = 0
-        self._painted_ns = 0
-        self._tree_due = False
+        self._painted_ns = self._painted_px = self._screen_px = 0
+        self._tree_due = self._is_new = False
+        self._wheel_ns = -_WHEEL_NS
 
     def url_of(self, window: Window) -> str | None:
         """URL of a window; known of the active one alone."""
@@ -99,21 +106,33 @@ class Attention:
     def seen(self, view: View) -> None:
         """Take the level of the active window from a new view."""
         self._level = view.keyboard_level
-        self._tree_due = True
+        self._screen_px = view.stack.screen.area
+        self._tree_due = self._is_new = True
 
-    def painted(self, t_ns: int) -> None:
+    def painted(self, t_ns: int, rect: Rect) -> None:
         """Something that may be seen was drawn."""
         self._painted_ns = max(self._painted_ns, t_ns)
+        self._painted_px += rect.area
         self._tree_due = True
 
     def clicked(self, events: EventArray, view: View) -> None:
         """Ask what lies under the buttons that went down."""
         for event in events[events["kind"] == EventKind.BUTTON_PRESS]:
+            if self._is_scrolling(event):
+                continue
             x_px, y_px = int(event["x_px"]), int(event["y_px"])
             window = view.stack.at(x_px, y_px)
+            self._is_new = True
             asks = self._has_elements and view.level_at(x_px, y_px) is Level.CLEAR
             if asks and window is not None and window.pid:
                 self._source.ask_element(int(event["t_ns"]), window.pid, x_px, y_px)
+
+    def _is_scrolling(self, press: np.void) -> bool:
+        """Whether a press goes on turning the wheel: the first one was asked about."""
+        if int(press["detail"]) not in _WHEEL:
+            return False
+        since_ns, self._wheel_ns = self._wheel_ns, int(press["t_ns"])
+        return self._wheel_ns - since_ns < _WHEEL_NS
 
     def ask(self, stream: Stream, now_ns: int) -> None:
         """Ask what is due now."""
@@ -127,6 +146,7 @@ class Attention:
             self._ask_url(now_ns)
         if pid and self._wants_tree and now_ns >= self._tree_ns():
             self._tree_due, self._asked_tree_ns = False, now_ns
+            self._is_new, self._painted_px = False, 0
             self._source.ask_tree(now_ns, pid)
 
     def next_ns(self) -> int | None:
@@ -146,7 +166,9 @@ class Attention:
 
     def _tree_ns(self) -> int:
         """When the screen has settled and the last tree is long enough ago."""
-        return max(self._painted_ns + _QUIET_NS, self._asked_tree_ns + _TREE_NS)
+        is_new = self._is_new or self._painted_px * _MUCH >= self._screen_px
+        rest_ns = _TREE_NS if is_new else _SLOW_TREE_NS
+        return max(self._painted_ns + _QUIET_NS, self._asked_tree_ns + rest_ns)
 
     def hear(self, stream: Stream, now_ns: int) -> bool:
         """Take what was told; whether the active window's URL is another now."""

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from overt.desktop.x11.screen import Grab, ScreenEvent
     from overt.recorder.capture.allowance import View
 
-FRAME_NS = 50_000_000  # at most 20 frames a second while the screen changes
+FRAME_NS = 50_000_000  # at most 20 frames a second while a little of it changes
+LARGE_FRAME_NS = 100_000_000  # at most 10 while a large part of the screen changes
+LASTING_FRAME_NS = 250_000_000  # at most 4 while that goes on, as with a video
+_LASTS_NS = 2_000_000_000
+_LARGE = 8  # this part of the screen is a large one
 BURST_NS = 300_000_000  # key and wheel presses closer than this are one burst
 _MANY_RECTS = 24
 _TRIES = 3
@@ -117,6 +121,8 @@ class Filmer:
         self._dirt: list[Rect] = []
         self._is_dirty = self._is_stale = self._is_due = False
         self._painted_ns = self._last_ns = self._grabbed_ns = 0
+        self._pace_ns, self._large_ns = FRAME_NS, 0
+        self._large_since_ns: int | None = None
         self._view = look()
         self.restart()
 
@@ -171,6 +177,7 @@ class Filmer:
         if self._is_stale:
             self.refresh()
         if self.wait_ns(now_ns) == 0:
+            self._set_pace(now_ns)
             self._grabbed_ns = now_ns
             queue: deque[ScreenEvent] = deque()
             t_ns = max(self._painted_ns, self._last_ns)
@@ -183,7 +190,24 @@ class Filmer:
             return 0
         if not (self._dirt or self._is_due):
             return None
-        return max(0, self._grabbed_ns + FRAME_NS - now_ns)
+        return max(0, self._grabbed_ns + self._pace_ns - now_ns)
+
+    def _set_pace(self, now_ns: int) -> None:
+        """Bound what a screen that changes all the time may cost.
+
+        A change counts as going on if the last large one is less than two of the
+        slowest frames ago.
+        """
+        is_large = sum(r.area for r in self._dirt) * _LARGE >= self._lane.root_rect.area
+        if not is_large:
+            if now_ns - self._large_ns > 2 * LASTING_FRAME_NS:
+                self._pace_ns, self._large_since_ns = FRAME_NS, None
+            return
+        self._large_ns = now_ns
+        if self._large_since_ns is None:
+            self._large_since_ns = now_ns
+        lasts = now_ns - self._large_since_ns >= _LASTS_NS
+        self._pace_ns = LASTING_FRAME_NS if lasts else LARGE_FRAME_NS
 
     @property
     def has_held(self) -> bool:

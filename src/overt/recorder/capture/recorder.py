@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from overt.recorder.capture.attention import ContextSource
     from overt.recorder.capture.segments import Progress, SegmentSink
 
-_ASK_NS = 50_000_000  # the person's side is asked at most this often unless it calls
+_ASK_NS = 200_000_000  # the person's side is asked at most this often unless it calls
 _TURN_S = 0.5  # and at least this often
 
 

@@ -216,7 +216,7 @@ class Recording:
             case Stirred():
                 self._wake()
             case Damage():
-                self._attention.painted(event.t_ns)
+                self._attention.painted(event.t_ns, event.rect)
 
     def _wake(self) -> None:
         if self._hands_rest:
@@ -241,9 +241,12 @@ class Recording:
         self._drained_ns = began_ns
         if len(events):
             self._acted_ns = began_ns
-        elif not self._has_ended and not self._hands_rest:
-            if began_ns - self._acted_ns >= REST_NS:
-                self._rest()
+        elif self._may_rest and began_ns - self._acted_ns >= REST_NS:
+            self._rest()
+
+    @property
+    def _may_rest(self) -> bool:
+        return not (self._has_ended or self._hands_rest)
 
     def _rest(self) -> None:
         """Read no more until hands act: the screen lane then tells of it.

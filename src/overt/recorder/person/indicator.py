@@ -53,9 +53,11 @@ def indicator_seen(shown: Pixels, badges: tuple[Badge, ...]) -> bool:
         shown: uint8 (24, 170, 3), as on the screen.
         badges: What may stand there: the newest badge and the one before.
     """
+    drawn = [draw_badge(badge) for badge in reversed(badges)]
+    if any(np.array_equal(shown, each) for each in drawn):
+        return True
     return any(
-        float((shown == draw_badge(badge)).all(axis=2).mean()) >= _SEEN_SHARE
-        for badge in badges
+        float((shown == each).all(axis=2).mean()) >= _SEEN_SHARE for each in drawn
     )
 
 
@@ -106,8 +108,9 @@ class Indicator:
     def problem(self) -> str:
         """Look at the screen and say why recording must stop; empty if it may go on.
 
-        The screen is looked at every 0.8 s, every 0.4 s once the badge is missed. Time counts from the first look
-        that missed the badge, so that a recorder that was held up looks again first.
+        The screen is looked at every 0.8 s, and every 0.4 s once a look missed the
+        badge. Time counts from the first look that missed it, so that a recorder that
+        was held up looks again first.
         """
         now_s = time.monotonic()
         if self._process.poll() is not None:
