@@ -53,6 +53,8 @@ def _measured(run: Run, pages: str, options: argparse.Namespace) -> dict[str, An
         report |= measure_input(run, pages, size, options.seconds)
     if "desk" not in options.skip:
         report |= measure_desk(run, pages, size, options.desk_seconds)
+        person = report["desk"].pop("bytes_per_event")
+        report.setdefault("bytes_per_event", {})["person"] = person
     return report
 
 

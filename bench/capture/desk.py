@@ -14,12 +14,15 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bench.capture.costs import cpu_ns
 from bench.capture.input import inject
 from bench.capture.plans import work
 from bench.capture.recorder import Recorder, clear, recorded
 from bench.capture.stage import Stage
 from demo.run import StageError
+from overt.protocol.records import FrameCause, FrameRecord, InputRecord
 
 if TYPE_CHECKING:
     from bench.capture.plans import Plan
@@ -51,6 +54,8 @@ def measure_desk(
                     "stop_s": round(recorder.stop_s, 2),
                 }
                 figures["sizes"] = _kinds(recorder)
+                figures["press_to_frame_p50_ms"] = _press_to_frame_ms(recorder)
+                figures["bytes_per_event"] = _bytes_per_event(recorder)
                 figures["mss_jpeg"] = _mss(run, stage, plan, seconds)
     return {"desk": figures, **times}
 
@@ -109,6 +114,26 @@ def _kinds(recorder: Recorder) -> dict[str, int]:
         for kind, size in sizes.items():
             kinds[kind] = kinds.get(kind, 0) + size
     return kinds
+
+
+def _press_to_frame_ms(recorder: Recorder) -> float | None:
+    """How long after a press its screen had been fetched, the median."""
+    ages_us = [
+        record.age_us
+        for _, _, segment in recorded(recorder.home)
+        for record in segment.records
+        if isinstance(record, FrameRecord) and record.cause is FrameCause.PRESS
+    ]
+    return round(float(np.median(ages_us)) / 1000, 2) if ages_us else None
+
+
+def _bytes_per_event(recorder: Recorder) -> float | None:
+    """What an input event takes at a person's pace, heads of its records included."""
+    found = recorded(recorder.home)
+    records = [one for _, _, segment in found for one in segment.records]
+    events = sum(len(one.events) for one in records if isinstance(one, InputRecord))
+    size_bytes = sum(sizes.get("input", 0) for _, sizes, _ in found)
+    return round(size_bytes / events, 2) if events else None
 
 
 def _mss(run: Run, stage: Stage, plan: Plan, seconds: float) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def the_records() -> list[r.Record]:
         (t + 36_000_000, 3, 9, 256, 12, 20, 1),
         (t + 32_000_000, 4, 11, 4, 12, 20, 0xFF0D),
     ]
+    many = [(t + 70_000_000 + n * 1_000_000, 1, 9, 0, n, 2 * n, 0) for n in range(150)]
     return [
         mark(t, "task_begin", begin),
         r.TileRecord(0, np.stack([black, ramp])),
@@ -75,8 +76,10 @@ def the_records() -> list[r.Record]:
             width_px=130,
             height_px=64,
             changed=np.array([[2, 1]], np.uint32),
+            age_us=1_200,
         ),
         mark(t + 60_000_000, "task_end", end),
+        r.InputRecord(np.array(many, r.EVENT_DTYPE)),
     ]
 
 
@@ -98,6 +101,7 @@ def described(record: r.Record) -> dict[str, Any]:
                 "width_px": record.width_px,
                 "height_px": record.height_px,
                 "changed": record.changed.tolist(),
+                "age_us": record.age_us,
             }
         case r.DirtyRecord(t_ns):
             return {"record": "dirty", "t_ns": str(t_ns)}

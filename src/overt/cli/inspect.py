@@ -148,6 +148,7 @@ def _database(data: bytes) -> Json:
 
 _BINARY: Final[dict[bytes, Callable[[bytes], Json]]] = {
     b"OVERTSG1": _segment,
+    b"OVERTSG2": _segment,
     b"OVERTSL1": _sealed,
     b"OVERTBL1": _blob,
     b"OVERTRL1": _release,

@@ -93,6 +93,8 @@ class FrameRecord:
         width_px: Width of the root window.
         height_px: Height of the root window.
         changed: uint32 (n, 2): tile position and the id of its new content.
+        age_us: How long after `t_ns` its pixels were fetched, in microseconds; 0 where
+            that is not known. The screen is that of `t_ns` only where `exact` says so.
     """
 
     t_ns: int
@@ -101,6 +103,7 @@ class FrameRecord:
     width_px: int
     height_px: int
     changed: npt.NDArray[np.uint32]
+    age_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)

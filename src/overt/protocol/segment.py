@@ -19,9 +19,15 @@ import zstandard
 
 from overt.protocol.canonical import canonical_bytes, parse_json
 from overt.protocol.errors import DataError
+from overt.protocol.events import (
+    can_be_rows,
+    pack_columns,
+    pack_rows,
+    unpack_columns,
+    unpack_rows,
+)
 from overt.protocol.forms import read_form
 from overt.protocol.records import (
-    EVENT_DTYPE,
     TILE_PX,
     ContextRecord,
     DirtyRecord,
@@ -37,16 +43,19 @@ from overt.protocol.records import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAGIC = b"OVERTSG1"
-FRAME = struct.Struct("<BxxxII")  # record type, payload bytes, CRC-32
+MAGIC = b"OVERTSG2"
+MAGIC_1 = b"OVERTSG1"  # read, not written any more
+_FRAME_1 = struct.Struct("<BxxxII")  # record type, payload bytes, CRC-32
+_CRC = struct.Struct("<I")
+_SCREEN = struct.Struct("<qBBHHI")  # t_ns, cause, exact, width, height, age_us
+_STORED = 0x80  # with the type: the payload is not compressed
 MAX_PAYLOAD = 64 << 20  # a record that claims more is refused before it is read
 
-HEADER, INPUT, TILES, SCREEN, DIRTY, CONTEXT, MARK, END = range(1, 9)
+HEADER, INPUT, TILES, SCREEN, DIRTY, CONTEXT, MARK, END, ROWS = range(1, 10)
 KIND_NAMES = {
     HEADER: "header", INPUT: "input", TILES: "tiles", SCREEN: "screen",
-    DIRTY: "dirty", CONTEXT: "context", MARK: "mark", END: "end",
+    DIRTY: "dirty", CONTEXT: "context", MARK: "mark", END: "end", ROWS: "input",
 }  # fmt: skip
-_MAX_SCALE = (1 << 63) - 1
 _TILE_BYTES = TILE_PX * TILE_PX * 3
 
 
@@ -108,7 +117,7 @@ def encode_record(record: Record) -> bytes:
     """Return the framed bytes of one record."""
     match record:
         case InputRecord(events):
-            return _frame(INPUT, _pack_events(events))
+            return _input(events)
         case TileRecord(first_id, pixels):
             return _frame(TILES, struct.pack("<I", first_id) + pixels.tobytes())
         case FrameRecord():
@@ -144,9 +153,9 @@ def read_segment(data: bytes, *, recover: bool = False) -> Segment:
         DataError: Magic, frame, checksum or a record's content is wrong, or the end
             record is missing; the message names the byte offset.
     """
-    if not data.startswith(MAGIC):
+    if not data.startswith((MAGIC, MAGIC_1)):
         raise DataError("A file does not begin like an overt segment.")
-    parser = _Parser()
+    parser = _Parser(data.startswith(MAGIC_1))
     try:
         for offset, kind, payload in _frames(data):
             parser.take(offset, kind, payload)
@@ -177,7 +186,8 @@ def stored_sizes(data: bytes) -> dict[str, int]:
 class _Parser:
     """What has been read of a segment so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_version_1: bool) -> None:  # noqa: FBT001 - said by the magic
+        self._is_version_1 = is_version_1
         self.header: SegmentHeader | None = None
         self.records: list[Record] = []
         self.complete = False
@@ -194,28 +204,72 @@ class _Parser:
                 raise DataError(f"A segment's record count is wrong, at byte {offset}.")
             self.complete = True
         else:
+            if self._is_version_1:
+                kind, payload = _risen(kind, payload)
             self.records.append(_parse_record(kind, payload, offset))
+
+
+def _input(events: EventArray) -> bytes:
+    """Frame a batch in the coding that takes less."""
+    columns = _frame(INPUT, pack_columns(events))
+    if not can_be_rows(events):
+        return columns
+    return min(columns, _frame(ROWS, pack_rows(events)), key=len)
 
 
 def _frame(kind: int, payload: bytes) -> bytes:
     packed = zstandard.ZstdCompressor(level=3).compress(payload)
+    if len(packed) >= len(payload):
+        kind, packed = kind | _STORED, payload
     crc = zlib.crc32(packed, zlib.crc32(bytes([kind])))
-    return FRAME.pack(kind, len(packed), crc) + packed
+    return bytes([kind]) + _size(len(packed)) + _CRC.pack(crc) + packed
+
+
+def _size(value: int) -> bytes:
+    """A number, seven bits a byte, lowest first."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
 
 
 def _frames(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    offset = len(MAGIC)
+    """Yield where each record begins, its type and its payload."""
+    offset, head = len(MAGIC), _head_1 if data.startswith(MAGIC_1) else _head
     while offset < len(data):
-        if offset + FRAME.size > len(data):
-            raise DataError(f"A segment's frame is truncated, at byte {offset}.")
-        kind, size, crc = FRAME.unpack_from(data, offset)
-        packed = data[offset + FRAME.size : offset + FRAME.size + size]
-        if len(packed) < size:
+        try:
+            kind, size, crc, start = head(data, offset)
+        except (struct.error, IndexError):
+            size = len(data)
+            kind = crc = start = 0
+        packed = data[start : start + size]
+        if len(packed) < size or not start:
             raise DataError(f"A segment's frame is truncated, at byte {offset}.")
         if zlib.crc32(packed, zlib.crc32(bytes([kind]))) != crc:
             raise DataError(f"A segment's checksum is wrong, at byte {offset}.")
-        yield offset, kind, _inflate(packed, offset)
-        offset += FRAME.size + size
+        if kind & _STORED and head is _head:
+            yield offset, kind & ~_STORED, packed
+        else:
+            yield offset, kind, _inflate(packed, offset)
+        offset = start + size
+
+
+def _head(data: bytes, offset: int) -> tuple[int, int, int, int]:
+    """Type, size, checksum of a frame, and where its payload begins."""
+    size, at = 0, offset + 1
+    for shift in range(0, 35, 7):
+        byte = data[at]
+        size |= (byte & 0x7F) << shift
+        at += 1
+        if byte < 0x80:
+            break
+    return data[offset], size, *_CRC.unpack_from(data, at), at + _CRC.size
+
+
+def _head_1(data: bytes, offset: int) -> tuple[int, int, int, int]:
+    """The same in version 1."""
+    return *_FRAME_1.unpack_from(data, offset), offset + _FRAME_1.size
 
 
 def _inflate(packed: bytes, offset: int) -> bytes:
@@ -228,6 +282,15 @@ def _inflate(packed: bytes, offset: int) -> bytes:
         raise DataError(f"A segment's record is garbled, at byte {offset}.") from error
 
 
+def _risen(kind: int, payload: bytes) -> tuple[int, bytes]:
+    """A record of version 1 as one of version 2; a frame's age was not told then."""
+    if kind == ROWS:
+        return 0, payload
+    if kind == SCREEN:
+        return kind, payload[:14] + bytes(4) + payload[14:]
+    return kind, payload
+
+
 def _parse_header(payload: bytes) -> SegmentHeader:
     body = parse_json(payload, what="A segment's header")
     return read_form(SegmentHeader, body, what="A segment's header")
@@ -236,8 +299,9 @@ def _parse_header(payload: bytes) -> SegmentHeader:
 def _parse_record(kind: int, payload: bytes, offset: int) -> Record:
     try:
         match kind:
-            case 2:
-                return InputRecord(_unpack_events(payload))
+            case 2 | 9:
+                unpack = unpack_columns if kind == INPUT else unpack_rows
+                return InputRecord(unpack(payload))
             case 3:
                 return _unpack_tiles(payload)
             case 4:
@@ -273,17 +337,16 @@ def _unpack_json(payload: bytes) -> tuple[int, str, dict[str, Any]]:
 
 
 def _pack_screen(frame: FrameRecord) -> bytes:
-    head = struct.pack(
-        "<qBBHH", frame.t_ns, frame.cause, frame.exact, frame.width_px, frame.height_px
-    )
+    size = frame.width_px, frame.height_px
+    head = _SCREEN.pack(frame.t_ns, frame.cause, frame.exact, *size, frame.age_us)
     return head + np.ascontiguousarray(frame.changed, "<u4").T.tobytes()
 
 
 def _unpack_screen(payload: bytes) -> FrameRecord:
-    t_ns, cause, exact, width, height = struct.unpack_from("<qBBHH", payload)
-    columns = np.frombuffer(payload, "<u4", offset=14).reshape(2, -1)
+    t_ns, cause, exact, width, height, age_us = _SCREEN.unpack_from(payload)
+    changed = np.frombuffer(payload, "<u4", offset=_SCREEN.size).reshape(2, -1).T.copy()
     return FrameRecord(
-        t_ns, FrameCause(cause), bool(exact), width, height, columns.T.copy()
+        t_ns, FrameCause(cause), bool(exact), width, height, changed, age_us
     )
 
 
@@ -293,54 +356,3 @@ def _unpack_tiles(payload: bytes) -> TileRecord:
     if len(pixels) % _TILE_BYTES:
         raise ValueError
     return TileRecord(first, pixels.reshape(-1, TILE_PX, TILE_PX, 3).copy())
-
-
-def _byte_planes(column: np.ndarray[Any, Any]) -> bytes:
-    raw = np.ascontiguousarray(column)
-    return raw.view("u1").reshape(-1, raw.dtype.itemsize).T.tobytes()
-
-
-def _pack_events(events: EventArray) -> bytes:
-    """Pack as delta columns: times over their common step, positions modulo 2**16."""
-    count = len(events)
-    if not count:
-        return struct.pack("<IqQ", 0, 0, 1)
-    t_ns = events["t_ns"]
-    steps = np.diff(t_ns, prepend=t_ns[:1])
-    scale = int(np.gcd.reduce(steps))
-    scale = scale if scale > 0 else 1  # all at once, or a step of -2**63
-    parts = [struct.pack("<IqQ", count, int(t_ns[0]), scale)]
-    parts.append(_byte_planes((steps // scale).astype("<i8")))
-    parts.extend(events[name].tobytes() for name in ("kind", "device"))
-    parts.append(_byte_planes(events["state"]))
-    parts.extend(
-        _byte_planes(np.diff(events[name].view("<u2"), prepend=np.uint16(0)))
-        for name in ("x_px", "y_px")
-    )
-    parts.append(_byte_planes(events["detail"]))
-    return b"".join(parts)
-
-
-def _unpack_events(payload: bytes) -> EventArray:
-    count, first, scale = struct.unpack_from("<IqQ", payload)
-    offset = 20
-    if len(payload) != offset + 20 * count:
-        raise ValueError
-    events = np.zeros(count, EVENT_DTYPE)
-
-    def column(dtype: str) -> np.ndarray[Any, Any]:
-        nonlocal offset
-        width = np.dtype(dtype).itemsize
-        raw = np.frombuffer(payload, "u1", width * count, offset)
-        offset += width * count
-        return raw.reshape(width, count).T.copy().view(dtype).ravel()
-
-    steps = column("<i8")
-    events["t_ns"] = first + np.cumsum(steps * np.int64(scale)) if count else 0
-    for name in ("kind", "device"):
-        events[name] = column("u1")
-    events["state"] = column("<u2")
-    for name in ("x_px", "y_px"):
-        events[name] = np.cumsum(column("<u2"), dtype="<u2").view("<i2")
-    events["detail"] = column("<u4")
-    return events

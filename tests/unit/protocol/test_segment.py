@@ -65,7 +65,7 @@ def frame(kind: int, payload: bytes) -> bytes:
 
 def raw_frame(kind: int, packed: bytes) -> bytes:
     crc = zlib.crc32(bytes([kind]) + packed)
-    return struct.pack("<BxxxII", kind, len(packed), crc) + packed
+    return bytes([kind]) + s._size(len(packed)) + struct.pack("<I", crc) + packed
 
 
 def plain(record: Any) -> Any:
@@ -119,7 +119,7 @@ def test_an_altered_record_ends_what_is_recovered() -> None:
     ("data", "message"),
     [
         (b"", "does not begin like"),
-        (b"OVERTSG2" + container()[8:], "does not begin like"),
+        (b"OVERTSG3" + container()[8:], "does not begin like"),
         (s.MAGIC, "no whole header"),
         (s.MAGIC + s.end_segment(0), "header is misplaced, at byte 8"),
         (s.begin_segment(HEADER), "truncated"),
@@ -127,7 +127,7 @@ def test_an_altered_record_ends_what_is_recovered() -> None:
         (container() + b"x", "truncated, at byte"),
         (container() + s.end_segment(10), "follow a segment's end"),
         (s.begin_segment(HEADER) + s.end_segment(1), "count is wrong"),
-        (s.begin_segment(HEADER) + frame(9, b""), "unknown type 9"),
+        (s.begin_segment(HEADER) + frame(10, b""), "unknown type 10"),
         (s.begin_segment(HEADER) + frame(0, b""), "unknown type 0"),
         (s.begin_segment(HEADER) + raw_frame(5, b"junk"), "garbled"),
         (s.begin_segment(HEADER) + raw_frame(5, b""), "garbled"),
@@ -152,9 +152,9 @@ def head(count: int, first: int = 0, scale: int = 1) -> bytes:
         (2, head(1, 0, 2**64 - 1) + bytes(20)),
         (3, b"abc"),
         (3, bytes(5)),
-        (4, bytes(13)),
-        (4, bytes(14 + 4)),
-        (4, bytes(8) + b"\x07" + bytes(5)),
+        (4, bytes(17)),
+        (4, bytes(18 + 4)),
+        (4, bytes(8) + b"\x07" + bytes(9)),
         (5, b""),
         (5, bytes(9)),
         (6, bytes(7)),
@@ -165,6 +165,13 @@ def head(count: int, first: int = 0, scale: int = 1) -> bytes:
         (6, bytes(8) + b'{"kind":"a","body":{"x":NaN}}'),
         (7, b""),
         (7, b"\xff" + bytes(20)),
+        (9, b""),
+        (9, b"\x01\x00"),  # no event
+        (9, b"\x02\x00\x01\x00"),  # no such unit
+        (9, b"\x01\x00\x01"),  # a motion without its way
+        (9, b"\x01\x00\x00"),  # no such form
+        (9, b"\x01\x00\x05" + b"\xff" * 12),  # a number without an end
+        (9, b"\x01" + b"\xff" * 9 + b"\x7f\x01\x00"),  # past the end of time
     ],
 )
 def test_malformed_records_are_refused(kind: int, payload: bytes) -> None:
@@ -199,6 +206,41 @@ def test_event_batches_cost_few_bytes() -> None:
     batch["x_px"] = 500 + np.cumsum(rng.integers(-3, 4, 500))
     batch["y_px"] = 500 + np.cumsum(rng.integers(-3, 4, 500))
     assert len(s.encode_record(r.InputRecord(batch))) < 4 * 500
+
+
+@pytest.mark.parametrize("level", ["clear", "masked"])
+def test_few_events_cost_few_bytes(level: str) -> None:
+    """What hands do in 0.4 s: a pointer that slows down, a click, two letters."""
+    rng = np.random.default_rng(8)
+    letter = ord("a") if level == "clear" else 0x0100FFFD
+    rows = [(8 * n, 1, 0, 0, 900 + 3 * n, 500 - n, 0) for n in range(30)]
+    rows += [(260, 2, 4, 0, 987, 471, 1), (330, 3, 4, 256, 987, 471, 1)]
+    rows += [(350, 4, 5, 0, 987, 471, letter), (395, 5, 5, 0, 987, 471, letter)]
+    batch = events(*rows)
+    batch["t_ns"] = (10**9 + batch["t_ns"] + rng.integers(0, 2, len(rows))) * 10**6
+    assert len(s.encode_record(r.InputRecord(batch))) < 3 * len(rows)
+
+
+def test_a_segment_of_version_1_is_read() -> None:
+    """Frames of 12 bytes' head, all compressed; a frame's age was not told."""
+
+    def old(record: bytes) -> bytes:
+        kind, size, crc, start = s._head(record, 0)
+        payload = record[start : start + size]
+        if not kind & 128:
+            payload = zstandard.decompress(payload)
+        if kind & 127 == 4:
+            payload = payload[:14] + payload[18:]
+        packed = zstandard.compress(payload)
+        crc = zlib.crc32(bytes([kind & 127]) + packed)
+        return struct.pack("<BxxxII", kind & 127, len(packed), crc) + packed
+
+    whole = [each for each in RECORDS if not isinstance(each, r.InputRecord)]
+    parts = [s.begin_segment(HEADER)[8:], *map(s.encode_record, whole)]
+    data = b"OVERTSG1" + b"".join(map(old, [*parts, s.end_segment(len(whole))]))
+    read = s.read_segment(data)
+    assert read.header == HEADER
+    assert list(map(plain, read.records)) == list(map(plain, whole))
 
 
 def test_a_mark_is_signed_for_its_session_time_and_text() -> None:

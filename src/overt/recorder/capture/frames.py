@@ -9,6 +9,7 @@ proves that. Only pixels inside the view's areas are fetched. It writes nothing.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
@@ -34,6 +35,7 @@ BURST_NS = 300_000_000  # key and wheel presses closer than this are one burst
 _MANY_RECTS = 24
 _TRIES = 3
 _NO_BURST = -BURST_NS
+_MOST_U32 = (1 << 32) - 1
 
 
 class Lane(Protocol):
@@ -297,8 +299,14 @@ class Filmer:
             screen,
             tuple(area for area in areas if not area.rect.is_empty()),
             tuple(patch for patch in patches if screen.covers(patch.rect)),
+            _age_us(t_ns),
         )
         self._held.append(Held(self._last_ns, picture, self._view, self._painted_ns))
+
+
+def _age_us(t_ns: int) -> int:
+    """Microseconds since an instant; server times lie up to a millisecond back."""
+    return min(max((time.monotonic_ns() - t_ns) // 1000, 0), _MOST_U32)
 
 
 def order_ns(item: Held | DirtyRecord) -> int:

@@ -121,7 +121,8 @@ class Gate:
         if is_press and picture.t_ns not in self._pressed_ns:
             if not picture.patches and areas == self._areas:
                 return None
-            picture = replace(picture, cause=FrameCause.DAMAGE, t_ns=held.painted_ns)
+            cause, t_ns = FrameCause.DAMAGE, held.painted_ns
+            picture = replace(picture, cause=cause, t_ns=t_ns, age_us=0)
         self._areas = areas
         return picture
 

@@ -57,6 +57,7 @@ class Picture:
         screen: The whole screen.
         areas: What may be seen, without overlap.
         patches: Pixels that changed since the picture before.
+        age_us: How long after `t_ns` they were fetched, in microseconds.
     """
 
     t_ns: int
@@ -65,6 +66,7 @@ class Picture:
     screen: Rect
     areas: tuple[Area, ...]
     patches: tuple[Patch, ...] = field(default=())
+    age_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +236,13 @@ class ScreenLog:
         screen = picture.screen
         table = np.array(changed, np.uint32).reshape(-1, 2)
         frame = FrameRecord(
-            picture.t_ns, cause, picture.exact, screen.width, screen.height, table
+            picture.t_ns,
+            cause,
+            picture.exact,
+            screen.width,
+            screen.height,
+            table,
+            picture.age_us,
         )
         return [*records, frame]
 
