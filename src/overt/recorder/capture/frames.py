@@ -200,16 +200,16 @@ class Filmer:
         A change counts as going on if the last large one is less than two of the
         slowest frames ago.
         """
-        is_large = sum(r.area for r in self._dirt) * _LARGE >= self._lane.root_rect.area
-        if not is_large:
-            if now_ns - self._large_ns > 2 * LASTING_FRAME_NS:
-                self._pace_ns, self._large_since_ns = FRAME_NS, None
-            return
-        self._large_ns = now_ns
-        if self._large_since_ns is None:
-            self._large_since_ns = now_ns
-        lasts = now_ns - self._large_since_ns >= _LASTS_NS
-        self._pace_ns = LASTING_FRAME_NS if lasts else LARGE_FRAME_NS
+        since_ns, is_over = now_ns - self._large_ns, self._large_since_ns is None
+        if sum(r.area for r in self._dirt) * _LARGE >= self._lane.root_rect.area:
+            self._large_ns = now_ns
+            if is_over or since_ns > 2 * LASTING_FRAME_NS:
+                self._pace_ns, self._large_since_ns = FRAME_NS, now_ns
+            else:
+                lasts = now_ns - (self._large_since_ns or 0) >= _LASTS_NS
+                self._pace_ns = LASTING_FRAME_NS if lasts else LARGE_FRAME_NS
+        elif since_ns > 2 * LASTING_FRAME_NS:
+            self._pace_ns, self._large_since_ns = FRAME_NS, None
 
     @property
     def has_held(self) -> bool:

@@ -14,7 +14,13 @@ from overt.desktop.x11.screen import (
 )
 from overt.protocol.records import DirtyRecord, EventKind, FrameCause, Level
 from overt.recorder.capture.allowance import View
-from overt.recorder.capture.frames import FRAME_NS, Bursts, Filmer, Held
+from overt.recorder.capture.frames import (
+    FRAME_NS,
+    LASTING_FRAME_NS,
+    Bursts,
+    Filmer,
+    Held,
+)
 from overt.recorder.capture.screenlog import Area
 
 SCREEN = Rect(0, 0, 200, 100)
@@ -119,6 +125,25 @@ def test_the_rate_is_capped_and_damage_in_between_collected() -> None:
     assert screen.grabbed == [LEFT, RIGHT]
     held = _only(filmer)
     assert (held.picture.t_ns, held.picture.exact) == (950, True)
+
+
+def test_a_screen_that_changes_all_the_time_is_filmed_more_slowly() -> None:
+    screen, now_ns = Screen(), 10**10
+    filmer = _filmer(screen)
+    for _ in range(200):  # ten seconds of a video, painted 20 times a second
+        filmer.handle([Damage(now_ns, WINDOW)])
+        filmer.tick(now_ns)
+        now_ns += FRAME_NS
+    assert 4 * 8 + 20 <= len(screen.grabbed) <= 4 * 8 + 24
+    filmer.handle([Damage(now_ns, WINDOW), _press(now_ns)])  # at once, as ever
+    assert screen.grabbed[-1] == WINDOW
+    now_ns += 10 * LASTING_FRAME_NS
+    for _ in range(3):  # it is over: a caret blinks
+        screen.grabbed.clear()
+        filmer.handle([Damage(now_ns, Rect(5, 5, 1, 9))])
+        filmer.tick(now_ns)
+        assert screen.grabbed
+        now_ns += FRAME_NS
 
 
 def test_a_window_that_comes_while_fetching_is_judged_before_its_pixels_count() -> None:
