@@ -186,6 +186,7 @@ def _step_figures(run: Run) -> dict[str, Any]:
         want = [_comparable(item) for item in account["actions"]]
         steps = sorted(by_episode.get(episode, []), key=lambda row: row["step"])
         got = [_comparable(row["action"]) for row in steps]
+        secret = any(item.get("secret") for item in account["actions"])
         scripted += len(want)
         rebuilt += len(got)
         mismatches += _mismatches(want, got)
@@ -194,7 +195,7 @@ def _step_figures(run: Run) -> dict[str, Any]:
         acted = [row for row in steps if row["frame_press"] is not None]
         exact += [bool(row["frame_decide_exact"]) for row in acted]
         equal += [
-            _same_pixels(row["frame_press"]["bytes"], screen, hidden)
+            _same_pixels(row["frame_press"]["bytes"], screen, hidden, secret=secret)
             for row, screen in zip(acted, screens, strict=False)
         ]
     return {
@@ -227,16 +228,27 @@ def _mismatches(want: list[tuple[Any, ...]], got: list[tuple[Any, ...]]) -> int:
 
 
 def _same_pixels(
-    png: bytes, screen: npt.NDArray[np.uint8], hidden: list[int] | None
+    png: bytes,
+    screen: npt.NDArray[np.uint8],
+    hidden: list[int] | None,
+    *,
+    secret: bool,
 ) -> bool:
-    """Compare all but the indicator's own rectangle, which is black in a recording."""
+    """Compare all but the indicator's own rectangle, which is black in a recording.
+
+    Where a password was typed its field is black as well.
+    """
     frame = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).copy()
     screen = screen.copy()
     if hidden is not None:
         x, y, width, height = hidden
         frame[y : y + height, x : x + width] = 0
         screen[y : y + height, x : x + width] = 0
-    return frame.shape == screen.shape and bool((frame == screen).all())
+    if frame.shape != screen.shape:
+        return False
+    if secret:
+        screen[~frame.any(axis=2)] = 0
+    return bool((frame == screen).all())
 
 
 def _reading_figures(run: Run) -> dict[str, Any]:

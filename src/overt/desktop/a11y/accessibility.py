@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from overt.desktop.a11y.applications import Applications
 from overt.desktop.a11y.bus import ACCESSIBLE, CALL_S, AccessibilityBus, Request, get
 from overt.desktop.a11y.focus import UNKNOWN, Focus, FocusChange
-from overt.desktop.a11y.states import FOCUSED, state_bits, state_names
+from overt.desktop.a11y.states import FOCUSED, is_shown, state_bits, state_names
 from overt.desktop.a11y.tree import (
     COMPONENT,
     Node,
@@ -23,9 +23,12 @@ from overt.desktop.a11y.tree import (
     find_document,
     find_focused,
 )
+from overt.desktop.types import Rect
 from overt.protocol.errors import CaptureError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from overt.desktop.a11y.bus import Signal
     from overt.desktop.a11y.focus import Ref
 
@@ -74,6 +77,8 @@ class Accessibility:
         self._documents: dict[int, Ref] = {}  # by process id
         self._changes: list[FocusChange] = []
         self._page_changed = False
+        self._secrets: set[Ref] = set()  # fields that are or were passwords
+        self._secrets_changed = False
 
     def close(self) -> None:
         """Close the connection."""
@@ -97,6 +102,51 @@ class Accessibility:
         """Whether a page was loaded or a window activated since the last call."""
         changed, self._page_changed = self._page_changed, False
         return changed
+
+    def secrets_changed(self) -> bool:
+        """Whether another password field was met since the last call."""
+        changed, self._secrets_changed = self._secrets_changed, False
+        return changed
+
+    def secret_places(self) -> dict[Ref, Rect] | None:
+        """Return where the fields are that are or were passwords, in root pixels.
+
+        Returns:
+            Rectangles of those that are shown; None where an application did not
+            answer in time.
+        """
+        refs = sorted(self._secrets)
+        asked = [
+            request
+            for ref in refs
+            for request in (
+                Request(ref, ACCESSIBLE, "GetState"),
+                Request(ref, COMPONENT, "GetExtents", "u", (_SCREEN,)),
+            )
+        ]
+        start_s = time.monotonic()
+        replies = self._bus.call_all(asked, CALL_S)
+        if None in replies and time.monotonic() - start_s >= CALL_S:
+            return None
+        places: dict[Ref, Rect] = {}
+        for ref, states, extents in zip(refs, replies[::2], replies[1::2], strict=True):
+            if states is None or extents is None:
+                self._secrets.discard(ref)  # its page is gone
+            elif is_shown(state_bits(states)):
+                places[ref] = Rect(*extents)
+        return places
+
+    def _meet(self, refs: Iterable[Ref]) -> None:
+        met = set(refs) - self._secrets
+        self._secrets |= met
+        self._secrets_changed |= bool(met)
+
+    def _field(self, ref: Ref, role: str) -> Focus:
+        """The focus on a field; a password is remembered."""
+        focus = self._applications.focus_on(ref, role)
+        if focus.is_password:
+            self._meet([ref])
+        return focus
 
     def focused(self, pid: int) -> Focus | None:
         """Ask an application what has its focus.
@@ -171,6 +221,7 @@ class Accessibility:
             reader.read(document)
         if document is None or not self._fills(document, window):
             reader.read(window, without=document)
+        self._meet(reader.secrets)
         return reader.nodes, reader.truncated
 
     def _fills(self, document: Ref, window: Ref) -> bool:
@@ -200,7 +251,7 @@ class Accessibility:
         ref = (signal.sender, signal.path)
         self._focused[signal.sender] = ref
         role = self._bus.call(Request(ref, ACCESSIBLE, "GetRoleName"))
-        focus = self._applications.focus_on(ref, str(role)) if role else UNKNOWN
+        focus = self._field(ref, str(role)) if role else UNKNOWN
         self._changes.append(FocusChange(signal.t_ns, focus))
 
     def _still_focused(self, name: str) -> Focus | None:
@@ -215,7 +266,7 @@ class Accessibility:
         states, role = self._bus.call_all(asked, CALL_S)
         if role is None or not state_bits(states) & FOCUSED:
             return None
-        return self._applications.focus_on(ref, str(role))
+        return self._field(ref, str(role))
 
     def _inner(self, element: Ref, x_px: int, y_px: int) -> Ref | None:
         asked = (x_px, y_px, _SCREEN)

@@ -12,7 +12,7 @@ from typing import Final
 
 Ref = tuple[str, str]  # bus name of the application, object path
 
-_PASSWORD_ROLE: Final = "password text"  # noqa: S105 - the name of a role
+PASSWORD_ROLE: Final = "password text"  # noqa: S105 - the name of a role
 # Roles that say nothing about what the keys are for. A terminal asks for passwords
 # in the same object that shows everything else.
 _MUTE_ROLES: Final = frozenset({"", "unknown", "invalid", "terminal"})
@@ -65,7 +65,7 @@ def focus_of(ref: Ref, role: str, toolkit: str, version: str) -> Focus:
     return Focus(
         ref=ref,
         role=role,
-        is_password=role == _PASSWORD_ROLE,
+        is_password=role == PASSWORD_ROLE,
         trusted=is_trusted(toolkit, version),
     )
 

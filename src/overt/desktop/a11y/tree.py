@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from overt.desktop.a11y.bus import ACCESSIBLE, AccessibilityBus, Request, get
+from overt.desktop.a11y.focus import PASSWORD_ROLE
 from overt.desktop.a11y.states import (
     EDITABLE,
     FOCUSED,
@@ -46,6 +47,7 @@ class TreeReader:
     Attributes:
         nodes: What has been read.
         truncated: Whether something was left out.
+        secrets: Password fields among them.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class TreeReader:
         self._texts: list[tuple[Ref, str]] = []
         self.nodes: list[Node] = []
         self.truncated = False
+        self.secrets: list[Ref] = []
 
     def read(self, top: Ref, *, without: Ref | None = None) -> None:
         """Add what is shown of an object, from the top down, then its words.
@@ -89,6 +92,8 @@ class TreeReader:
             if role is None or extents is None or not self._is_inside(extents):
                 continue
             below += [(str(bus), str(path)) for bus, path in children or ()]
+            if role == PASSWORD_ROLE:
+                self.secrets.append(ref)
             title = str(name[1]) if name else ""
             self._add([str(role), title, *extents, state_names(bits)])
             if not children and _has_words(str(role), bits, title):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from overt.desktop.a11y.focus import FocusChange
 from overt.protocol.records import ContextRecord, EventArray, EventKind, Level
 from overt.recorder.capture.context import Answer, Url
+from overt.recorder.capture.secretplaces import Places, SecretPlaces
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -61,6 +62,10 @@ class ContextSource(Protocol):
         """Ask what a process shows."""
         ...
 
+    def ask_places(self) -> None:
+        """Ask where fields are that are or were passwords."""
+        ...
+
 
 class Attention:
     """Follows the active window with questions."""
@@ -88,6 +93,9 @@ class Attention:
         self._painted_ns = self._painted_px = self._screen_px = 0
         self._tree_due = self._is_new = False
         self._wheel_ns = -_WHEEL_NS
+        self._asked_places_ns = self._filmed_ns = 0
+        self._uncovered: list[Rect] = []
+        self.secret_places = SecretPlaces()
 
     def url_of(self, window: Window) -> str | None:
         """URL of a window; known of the active one alone."""
@@ -144,14 +152,33 @@ class Attention:
                 stream.quarantine.add_answer(now_ns, now_ns, None)
         if self._silent_ns is not None and now_ns - self._asked_url_ns > _ASK_AGAIN_NS:
             self._ask_url(now_ns)
+        if self._wants_places and now_ns - self._asked_places_ns >= _ASK_AGAIN_NS:
+            self._asked_places_ns = now_ns
+            self._source.ask_places()
         if pid and self._wants_tree and now_ns >= self._tree_ns():
             self._tree_due, self._asked_tree_ns = False, now_ns
             self._is_new, self._painted_px = False, 0
             self._source.ask_tree(now_ns, pid)
 
+    def filmed(self, t_ns: int) -> None:
+        """A picture was taken up to an instant: it may show a password field."""
+        self._filmed_ns = t_ns
+
+    def uncovered(self) -> list[Rect]:
+        """Where password fields were and are not any more, since the last call."""
+        rects, self._uncovered = self._uncovered, []
+        return rects
+
+    @property
+    def _wants_places(self) -> bool:
+        is_new = self._filmed_ns > self._asked_places_ns
+        return is_new and self.secret_places.has_fields
+
     def next_ns(self) -> int | None:
         """When `ask` or `hear` has something to do by the clock alone; None: not."""
         due: list[int] = []
+        if self._wants_places:
+            due.append(self._asked_places_ns + _ASK_AGAIN_NS)
         if self._silent_ns is not None:
             due.append(self._asked_url_ns + _ASK_AGAIN_NS)
             if self._url is not None:
@@ -181,6 +208,8 @@ class Attention:
                     stream.quarantine.add_focus(told)
                 case Answer(asked_ns, answered_ns, focus):
                     stream.quarantine.add_answer(asked_ns, answered_ns, focus)
+                case Places():
+                    self._uncovered += self.secret_places.add(told)
                 case Url(t_ns, pid, url):
                     if self._active is not None and pid == self._active.pid:
                         self._hear_url(t_ns, url)

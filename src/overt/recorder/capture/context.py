@@ -22,6 +22,7 @@ from overt.desktop.a11y.accessibility import Accessibility
 from overt.desktop.a11y.focus import Focus, FocusChange
 from overt.protocol.errors import OvertError
 from overt.protocol.records import ContextRecord
+from overt.recorder.capture.secretplaces import Places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,7 +60,7 @@ class Url:
     url: str | None
 
 
-Told = ContextRecord | FocusChange | Answer | Url
+Told = ContextRecord | FocusChange | Answer | Url | Places
 
 
 class ContextThread:
@@ -139,6 +140,11 @@ class ContextThread:
         self._later.append(lambda a11y: _tree(a11y, t_ns, pid))
         self._wake()
 
+    def ask_places(self) -> None:
+        """Ask where fields are that are or were passwords; `Places` follow."""
+        self._urgent.append(_places)
+        self._wake()
+
     def _wake(self) -> None:
         os.eventfd_write(self._wake_fd, 1)
 
@@ -167,6 +173,8 @@ class ContextThread:
             self._tell(a11y.focus_changes())
             if a11y.page_changed() and self._url_pid:
                 self.ask_url(self._url_pid)
+            if a11y.secrets_changed():
+                self.ask_places()
             questions = self._urgent or self._later
             if questions:
                 told = questions.popleft()(a11y)
@@ -177,6 +185,11 @@ class ContextThread:
         if told:
             self._told.extend(told)
             os.eventfd_write(self._told_fd, 1)
+
+
+def _places(a11y: Accessibility) -> list[Told]:
+    asked_ns = time.monotonic_ns()
+    return [Places(asked_ns, a11y.secret_places())]
 
 
 def _answer(a11y: Accessibility, pid: int) -> list[Told]:

@@ -60,12 +60,14 @@ class Held:
         picture: The picture; its areas are those of `view`.
         view: The view under which it was taken.
         painted_ns: When its last pixels were drawn.
+        taken_ns: When its pixels had been fetched, CLOCK_MONOTONIC.
     """
 
     order_ns: int
     picture: Picture
     view: View
     painted_ns: int
+    taken_ns: int
 
 
 class Bursts:
@@ -95,7 +97,11 @@ class Bursts:
 
 
 class Filmer:
-    """Pictures of one screen, as far as its views allow."""
+    """Pictures of one screen, as far as its views allow.
+
+    Attributes:
+        taken_ns: When the last picture was taken.
+    """
 
     def __init__(
         self,
@@ -124,6 +130,7 @@ class Filmer:
         self._is_dirty = self._is_stale = self._is_due = False
         self._painted_ns = self._last_ns = self._grabbed_ns = 0
         self._pace_ns, self._large_ns = FRAME_NS, 0
+        self.taken_ns = 0
         self._large_since_ns: int | None = None
         self._view = look()
         self.restart()
@@ -173,6 +180,13 @@ class Filmer:
         self._add_dirt([*grown, *(area.rect for area in relevelled)])
         self._note_dirty(self._view.t_ns)
         self._is_due = True
+
+    def fetch_again(self, rects: list[Rect], now_ns: int) -> None:
+        """Fetch what was hidden in the last pictures and may be seen from now on."""
+        if self._films and rects:
+            self._add_dirt(_within(rects, [area.rect for area in self._view.areas]))
+            self._note_dirty(now_ns)
+            self._is_due = True
 
     def tick(self, now_ns: int) -> None:
         """Take a picture if the screen changed and the last one is long enough ago."""
@@ -301,7 +315,9 @@ class Filmer:
             tuple(patch for patch in patches if screen.covers(patch.rect)),
             _age_us(t_ns),
         )
-        self._held.append(Held(self._last_ns, picture, self._view, self._painted_ns))
+        self.taken_ns = time.monotonic_ns()
+        place = self._last_ns, picture, self._view, self._painted_ns
+        self._held.append(Held(*place, self.taken_ns))
 
 
 def _age_us(t_ns: int) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from overt.desktop.types import without
 from overt.desktop.x11.keymap import text
 from overt.protocol.records import (
     EVENT_DTYPE,
@@ -28,6 +29,7 @@ from overt.protocol.records import (
     Record,
 )
 from overt.recorder.capture.frames import Held, order_ns
+from overt.recorder.capture.screenlog import Area
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from overt.recorder.capture.allowance import History, Levels
     from overt.recorder.capture.screenlog import Picture, ScreenLog
+    from overt.recorder.capture.secretplaces import SecretPlaces
 
 SETTLE_NS = 500_000_000
 _REMEMBER_NS = 5_000_000_000
@@ -51,8 +54,8 @@ PLACEHOLDER = 0x0100FFFD  # U+FFFD: a character was typed that is not recorded
 class Gate:
     """Judges and orders what is about to be written."""
 
-    def __init__(self, history: History, log: ScreenLog) -> None:
-        self._history, self._log = history, log
+    def __init__(self, history: History, log: ScreenLog, secrets: SecretPlaces) -> None:
+        self._history, self._log, self._secrets = history, log, secrets
         self._in_gap = False
         self._buttons: dict[int, bool] = {}
         self._areas: object = None
@@ -116,6 +119,7 @@ class Gate:
     def _agreed(self, held: Held) -> Picture | None:
         end_ns = held.order_ns + SETTLE_NS
         areas = self._history.agreed_areas(held.view, held.picture.areas, end_ns)
+        areas = self._without_secrets(areas, held)
         picture = replace(held.picture, areas=areas)
         is_press = picture.cause is FrameCause.PRESS
         if is_press and picture.t_ns not in self._pressed_ns:
@@ -125,6 +129,17 @@ class Gate:
             picture = replace(picture, cause=cause, t_ns=t_ns, age_us=0)
         self._areas = areas
         return picture
+
+    def _without_secrets(self, areas: tuple[Area, ...], held: Held) -> tuple[Area, ...]:
+        """Leave out password fields: their dots tell a length. Unknown: everything."""
+        hidden = self._secrets.during(held.picture.t_ns, held.taken_ns)
+        if hidden is None:
+            return ()
+        return tuple(
+            Area(rect, area.level)
+            for area in areas
+            for rect in (without([area.rect], hidden) if hidden else [area.rect])
+        )
 
     def _follow_buttons(
         self, events: EventArray, allowed: npt.NDArray[np.bool_]

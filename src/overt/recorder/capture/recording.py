@@ -101,7 +101,11 @@ class Recording:
             films=self._has_screen,
             told=self._note,
         )
-        self._stream = Stream(history, self._filmer, Gate(history, self._log))
+        self._stream = Stream(
+            history,
+            self._filmer,
+            Gate(history, self._log, self._attention.secret_places),
+        )
         self._pass_views()
 
     def _begin_blind(self, t_ns: int) -> Callable[[], None]:
@@ -227,6 +231,8 @@ class Recording:
         if self._attention.hear(self._stream, now_ns):
             self._filmer.refresh()
             self._pass_views()
+        self._filmer.fetch_again(self._attention.uncovered(), now_ns)
+        self._attention.filmed(self._filmer.taken_ns)
         self._attention.ask(self._stream, now_ns)
 
     def _drain(self) -> None:

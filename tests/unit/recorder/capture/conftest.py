@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -32,8 +32,12 @@ from overt.protocol.segment import Segment, read_segment
 from overt.recorder.capture.context import Answer, Url
 from overt.recorder.capture.recorder import Directive, Recorder
 from overt.recorder.capture.recording import black
+from overt.recorder.capture.secretplaces import Places
 from overt.recorder.capture.segments import SegmentSink, Subject
 from overt.recorder.spool import Spool
+
+if TYPE_CHECKING:
+    from overt.desktop.types import Rect
 
 _XVFB = ["/usr/bin/Xvfb", "-screen", "0", "640x400x24", "-noreset", "-displayfd"]
 
@@ -133,6 +137,7 @@ class Application:
         self.focus = Focus(("app", "/1"), "entry", is_password=False, trusted=True)
         self.url: str | None = None
         self.asked: set[str] = set()
+        self.secrets: dict[Any, Rect] = {}
 
     def fileno(self) -> int:
         return self._fd
@@ -157,6 +162,10 @@ class Application:
         self.asked.add("tree" if pid else "nobody")
         body = {"nodes": [["button", "Send", 1, 1, 9, 9, []]], "truncated": False}
         self._told.append(ContextRecord(t_ns, "tree", body))
+
+    def ask_places(self) -> None:
+        self.asked.add("places")
+        self._told.append(Places(time.monotonic_ns(), dict(self.secrets)))
 
     def close(self) -> None:
         os.close(self._fd)

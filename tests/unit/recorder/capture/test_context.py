@@ -22,6 +22,7 @@ from overt.protocol.errors import CaptureError
 from overt.protocol.records import EVENT_DTYPE, ContextRecord, EventKind
 from overt.recorder.capture.context import Answer, ContextThread, Url
 from overt.recorder.capture.quarantine import Quarantine
+from overt.recorder.capture.secretplaces import Places
 from overt.research.evaluate.desk import Desk
 
 if TYPE_CHECKING:
@@ -146,6 +147,10 @@ def test_questions_are_answered(
         tree = wait_for(context, ContextRecord, 20)
         assert (tree.t_ns, tree.kind) == (123, "tree")
         assert "password text" in {node[0] for node in tree.body["nodes"]}
+        places = wait_for(context, Places)  # the tree met a password field
+        (rect,) = (places.rects or {}).values()
+        assert rect.contains(*PASSWORD)
+        assert not rect.contains(*USER)
         context.ask_element(456, pid, *SUBMIT)
         element = wait_for(context, ContextRecord)
         assert (element.t_ns, element.kind) == (456, "element")

@@ -19,6 +19,7 @@ from overt.recorder.capture.allowance import History, View
 from overt.recorder.capture.frames import Held
 from overt.recorder.capture.gate import PLACEHOLDER, Gate, merge
 from overt.recorder.capture.screenlog import Area, Patch, Picture, ScreenLog
+from overt.recorder.capture.secretplaces import SecretPlaces
 
 SCREEN = Rect(0, 0, 100, 100)
 APP = Window(1, 1, Rect(0, 0, 50, 100))
@@ -39,7 +40,7 @@ def gate() -> Gate:
 def _gate(view: View) -> Gate:
     history = History()
     history.add(view)
-    return Gate(history, ScreenLog(lambda pixels: pixels))
+    return Gate(history, ScreenLog(lambda pixels: pixels), SecretPlaces())
 
 
 def _events(*rows: tuple[int, EventKind, int, int]) -> EventArray:
@@ -114,7 +115,7 @@ def test_texts_of_a_window_are_context_at_level_clear_alone(
 def _held(t_ns: int, *patches: Patch) -> Held:
     view = _view()
     picture = Picture(t_ns, FrameCause.PRESS, True, SCREEN, view.areas, patches)  # noqa: FBT003
-    return Held(t_ns, picture, view, painted_ns=t_ns - 40)
+    return Held(t_ns, picture, view, painted_ns=t_ns - 40, taken_ns=t_ns)
 
 
 def test_the_picture_of_an_unrecorded_press_does_not_tell_of_it(gate: Gate) -> None:

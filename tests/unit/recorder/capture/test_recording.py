@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from Xlib import X
 
+from overt.desktop.types import Rect
 from overt.desktop.x11.screenshot import screenshot
 from overt.protocol.errors import CaptureError
 from overt.protocol.records import (
@@ -322,3 +323,38 @@ def test_what_was_recorded_is_kept_when_the_server_dies(
     (segment,) = recorder.stop()
     assert segment.complete
     assert len(list(replay(segment).frames())) >= 1
+
+
+def test_no_frame_shows_how_long_a_password_is(
+    bench: Any, painter: Any, replay: Any
+) -> None:
+    """Dots in a field that says it is one, that moves, and that goes away."""
+    window = painter.window(0, 0, 640, 400, colour=0x404040)
+    painter.focus(window)
+    recorder = bench()
+    field, moved = Rect(100, 100, 200, 20), Rect(100, 160, 200, 20)
+    recorder.application.secrets = {("app", "/secret"): field}
+    recorder.application.ask_places()
+    for dot in range(6):
+        painter.fill(window, 0xFFFFFF, 110 + 12 * dot, 105, 8, 8)
+        time.sleep(0.07)
+    painter.fill(window, 0x404040, 100, 100, 200, 20)
+    recorder.application.secrets = {("app", "/secret"): moved}
+    for dot in range(6):
+        painter.fill(window, 0xFFFFFF, 110 + 12 * dot, 165, 8, 8)
+    frames = recorder.sink.progress.frames
+    recorder.wait(lambda: recorder.sink.progress.frames > frames)
+    painter.fill(window, 0x404040, 100, 160, 200, 20)
+    recorder.application.secrets = {}
+    time.sleep(0.3)
+    painter.fill(window, 0x00FF00, 10, 10, 20, 20)
+    frames = recorder.sink.progress.frames
+    painter.fill(window, 0x0000FF, 10, 10, 20, 20)
+    recorder.wait(lambda: recorder.sink.progress.frames > frames)
+    shown = [
+        pixels for segment in recorder.stop() for _, pixels in replay(segment).frames()
+    ]
+    assert not any((pixels == 255).all(axis=2).any() for pixels in shown)
+    assert any((pixels[100:120, 100:300] == 0).all() for pixels in shown)
+    assert (shown[-1][100:120, 100:300] == 0x40).all(), "the field is gone: seen again"
+    window.destroy()
