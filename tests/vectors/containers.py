@@ -9,7 +9,7 @@ from pathlib import Path
 
 from book import EXPIRES_UTC_S, Book, an_id, flipped, pretty, sealer, signer
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from one_segment import HEADER, described, the_records
+from one_segment import HEADER, described, masked_records, the_records
 
 from overt.protocol import release, sealing
 from overt.protocol import segment as segments
@@ -20,6 +20,20 @@ from overt.recorder.spool import SpoolHead, SpoolWriter, form
 def segment_1() -> bytes:
     """Return a segment that a recorder of version 1 wrote; nothing makes one now."""
     return (Path(__file__).parent / "files" / "segment-1.bin").read_bytes()
+
+
+def _add_masked(book: Book, start: bytes) -> None:
+    records = masked_records()
+    says = pretty({"records": [described(one) for one in records]})
+    book.valid("texts.json", "description", "what segment-texts.bin holds", says)
+    parts = b"".join(map(segments.encode_record, records))
+    book.valid(
+        "segment-texts.bin",
+        "segment",
+        "a goal, a screen and keys below level clear: placeholders",
+        start + parts + segments.end_segment(len(records)),
+        described="texts.json",
+    )
 
 
 def add_segments(book: Book) -> tuple[bytes, bytes]:
@@ -46,6 +60,7 @@ def add_segments(book: Book) -> tuple[bytes, bytes]:
         described="segment.json",
     )
     book.valid("segment-1.bin", "segment", "one of version 1", segment_1())
+    _add_masked(book, start)
     empty = start + segments.end_segment(0)
     book.valid("segment-empty.bin", "segment", "a segment without records", empty)
     wrong = "DataError"

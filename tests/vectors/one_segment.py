@@ -83,6 +83,20 @@ def the_records() -> list[r.Record]:
     ]
 
 
+def masked_records() -> list[r.Record]:
+    """Return what stands below level `clear` for a goal, a screen and a typed text."""
+    t = HEADER.started_t_ns
+    goal = {"task": an_id("task"), "text": 'Enter "[OTHER_1:short]"', "source": "x"}
+    button = [4, 6, 70, 22, "push button", "", 0, "#777777", "#eeeeee"]
+    line = [0, 10, 48, 13, "static", "[OTHER_1:short] OK", 9, "#000000", "#eeeeee"]
+    texts = {"runs": [button, line], "truncated": False}
+    return [
+        mark(t, "task_begin", goal),
+        r.ContextRecord(t + 1, "texts", texts),
+        r.ContextRecord(t + 2, "typed", {"text": "[OTHER_1:short]"}),
+    ]
+
+
 def described(record: r.Record) -> dict[str, Any]:
     """Say what a record holds, as JSON; times as texts, tiles by their SHA-256."""
     match record:

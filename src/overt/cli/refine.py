@@ -32,9 +32,18 @@ job_option = click.option(
 
 @click.command(epilog=exit_codes(GovernError, SealError, DataError))
 @job_option
+@click.option(
+    "--surrogate",
+    "seed",
+    type=int,
+    metavar="SEED",
+    help="Put fake values, made from this seed, where text was masked.",
+)
 @passphrase_option
 @json_option
-def refine(job: Path, passphrase_file: Path | None, as_json: bool) -> None:
+def refine(
+    job: Path, seed: int | None, passphrase_file: Path | None, as_json: bool
+) -> None:
     """Make a dataset of the released segments, sealed to the job's key.
 
     An earlier dataset of the job is replaced.
@@ -48,6 +57,7 @@ def refine(job: Path, passphrase_file: Path | None, as_json: bool) -> None:
     from overt.research.dataset.shards import write_dataset
     from overt.research.refine.episodes import drop_counts, trajectories
     from overt.research.refine.episodes import refine as refine_segments
+    from overt.research.refine.surrogate.disguise import disguise
 
     key = open_job(job, read_passphrase(passphrase_file, what="the job's key"))
     header, segments = read_segments(job, key)
@@ -57,9 +67,12 @@ def refine(job: Path, passphrase_file: Path | None, as_json: bool) -> None:
     purpose = str(read_request(job).get("purpose", ""))
     origin = Origin(
         new_id("ds"), header.programme, header.release, header.grant, purpose,
-        "exact" if exact else "bursts",
+        "exact" if exact else "bursts", "recorded" if seed is None else "surrogate",
     )  # fmt: skip
-    built = write_dataset(trajectories(outcomes), origin, dropped=drop_counts(outcomes))
+    kept = trajectories(outcomes)
+    if seed is not None:
+        kept = [disguise(trajectory, seed) for trajectory in kept]
+    built = write_dataset(kept, origin, dropped=drop_counts(outcomes))
     findings = scan_dataset(as_dataset(built))
     folder, fresh = job / DATASET, job / f"{DATASET}.part"
     shutil.rmtree(fresh, ignore_errors=True)

@@ -17,6 +17,7 @@ from overt.desktop.a11y.bus import ACCESSIBLE, CALL_S, AccessibilityBus, Request
 from overt.desktop.a11y.focus import UNKNOWN, Focus, FocusChange
 from overt.desktop.a11y.states import FOCUSED, is_shown, state_bits, state_names
 from overt.desktop.a11y.tree import (
+    BUDGET_S,
     COMPONENT,
     Node,
     TreeReader,
@@ -205,17 +206,21 @@ class Accessibility:
                 url = self._url(document)
         return url
 
-    def tree(self, pid: int) -> tuple[list[Node], bool]:
+    def tree(self, pid: int, budget_s: float = BUDGET_S) -> tuple[list[Node], bool]:
         """Return what the active window of a process shows, and if it was cut short.
+
+        Args:
+            pid: The process.
+            budget_s: Seconds that reading may take.
 
         Returns:
             Nodes `[role, name, x, y, width, height, states]` in root pixels, at most
-            300, read in at most 50 ms; and whether something was left out.
+            300; and whether something was left out.
         """
         window = self._applications.active_window(pid)
         if window is None:
             return [], True
-        reader = TreeReader(self._bus)
+        reader = TreeReader(self._bus, budget_s=budget_s)
         document = self._documents.get(pid)
         if document is not None:
             reader.read(document)

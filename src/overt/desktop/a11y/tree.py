@@ -128,7 +128,9 @@ class TreeReader:
         if left_s <= 0:
             self.truncated |= bool(requests)
             return [None] * len(requests)
-        return self._bus.call_all(requests, left_s)
+        replies = self._bus.call_all(requests, left_s)
+        self.truncated |= time.monotonic() >= self._until_s
+        return replies
 
     def _add(self, node: Node) -> None:
         if len(self.nodes) < self._max_nodes:

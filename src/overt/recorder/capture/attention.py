@@ -2,8 +2,9 @@
 
 Stage: capture, between the context thread and the stream. Input: views, presses,
 answers, the time. Output: questions; context and focus news for the stream; the URL of
-the active window. Pure but for the source that it is given. Applications at a level
-below `clear` are asked for their focus and URL alone: texts do not leave them.
+the active window. Pure but for the source that it is given. What an application below
+level `clear` shows leaves the gate as placeholders in boxes alone; one that is off is
+asked for its focus and URL alone.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _SLOW_TREE_NS = 2_000_000_000  # where little did, as while somebody types
 _WHEEL = range(4, 8)
 _WHEEL_NS = 300_000_000  # turns of the wheel closer than this are one burst
 _MUCH = 8  # a change of this part of the screen is much
+_MOST_CUT = 4
 
 
 class ContextSource(Protocol):
@@ -96,6 +98,7 @@ class Attention:
         self._asked_places_ns = self._filmed_ns = 0
         self._uncovered: list[Rect] = []
         self.secret_places = SecretPlaces()
+        self._cut_trees = 0
 
     def url_of(self, window: Window) -> str | None:
         """URL of a window; known of the active one alone."""
@@ -122,6 +125,10 @@ class Attention:
         self._painted_ns = max(self._painted_ns, t_ns)
         self._painted_px += rect.area
         self._tree_due = True
+
+    def begun(self) -> None:
+        """A task has begun: what the screen shows is told under its names."""
+        self._tree_due = self._is_new = True
 
     def clicked(self, events: EventArray, view: View) -> None:
         """Ask what lies under the buttons that went down."""
@@ -189,7 +196,7 @@ class Attention:
 
     @property
     def _wants_tree(self) -> bool:
-        return self._has_trees and self._tree_due and self._level is Level.CLEAR
+        return self._has_trees and self._tree_due and self._level is not Level.OFF
 
     def _tree_ns(self) -> int:
         """When the screen has settled and the last tree is long enough ago."""
@@ -204,6 +211,7 @@ class Attention:
             match told:
                 case ContextRecord():
                     stream.add(told)
+                    self._hear_tree(told)
                 case FocusChange():
                     stream.quarantine.add_focus(told)
                 case Answer(asked_ns, answered_ns, focus):
@@ -216,6 +224,14 @@ class Attention:
         if self._silent_ns is not None and now_ns - self._silent_ns > _SILENCE_NS:
             self._url = None
         return self._url != before
+
+    def _hear_tree(self, told: ContextRecord) -> None:
+        """A screen that was told in part is asked for again, a few times."""
+        if told.kind == "tree":
+            cut = bool(told.body.get("truncated"))
+            self._cut_trees = self._cut_trees + 1 if cut else 0
+            if cut and self._cut_trees <= _MOST_CUT:
+                self._tree_due = self._is_new = True
 
     def _hear_url(self, t_ns: int, url: str | None) -> None:
         """A page that does not say its URL yet keeps the old one for a moment.

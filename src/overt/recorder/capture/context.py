@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Self
 
 from overt.desktop.a11y.accessibility import Accessibility
 from overt.desktop.a11y.focus import Focus, FocusChange
+from overt.desktop.a11y.tree import BUDGET_S
 from overt.protocol.errors import OvertError
 from overt.protocol.records import ContextRecord
 from overt.recorder.capture.secretplaces import Places
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _START_S = 5.0
+_LONGEST_TREE_S = 0.4  # keys wait in quarantine for an answer up to 2 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class ContextThread:
         self._stopping = False
         self._connected = threading.Event()
         self._url_pid = 0
+        self._tree_budget_s = BUDGET_S
         self._thread = threading.Thread(target=self._run, name="context", daemon=True)
         self.error: Exception | None = None
 
@@ -137,13 +140,21 @@ class ContextThread:
 
     def ask_tree(self, t_ns: int, pid: int) -> None:
         """Ask what a process shows; a `ContextRecord` `tree` of `t_ns` may follow."""
-        self._later.append(lambda a11y: _tree(a11y, t_ns, pid))
+        self._later.append(lambda a11y: self._tree(a11y, t_ns, pid))
         self._wake()
 
     def ask_places(self) -> None:
         """Ask where fields are that are or were passwords; `Places` follow."""
         self._urgent.append(_places)
         self._wake()
+
+    def _tree(self, a11y: Accessibility, t_ns: int, pid: int) -> list[Told]:
+        """Read a tree; after one that was cut there is more time for the next."""
+        nodes, truncated = a11y.tree(pid, self._tree_budget_s)
+        grown_s = min(2 * self._tree_budget_s, _LONGEST_TREE_S)
+        self._tree_budget_s = grown_s if truncated else BUDGET_S
+        body = {"nodes": nodes, "truncated": truncated}
+        return [ContextRecord(t_ns, "tree", body)] if nodes else []
 
     def _wake(self) -> None:
         os.eventfd_write(self._wake_fd, 1)
@@ -208,9 +219,3 @@ def _element(
 def _url(a11y: Accessibility, pid: int) -> list[Told]:
     url = a11y.document_url(pid)
     return [Url(time.monotonic_ns(), pid, url)]
-
-
-def _tree(a11y: Accessibility, t_ns: int, pid: int) -> list[Told]:
-    nodes, truncated = a11y.tree(pid)
-    body = {"nodes": nodes, "truncated": truncated}
-    return [ContextRecord(t_ns, "tree", body)] if nodes else []

@@ -28,8 +28,11 @@ from overt.protocol.records import (
     MarkRecord,
     Record,
 )
+from overt.protocol.texts import runs_body
 from overt.recorder.capture.frames import Held, order_ns
 from overt.recorder.capture.screenlog import Area
+from overt.recorder.capture.typed import COMMAND_MASK, Typing
+from overt.redact.runs import runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from overt.recorder.capture.allowance import History, Levels
+    from overt.recorder.capture.names import Names
     from overt.recorder.capture.screenlog import Picture, ScreenLog
     from overt.recorder.capture.secretplaces import SecretPlaces
 
@@ -44,7 +48,6 @@ SETTLE_NS = 500_000_000
 _REMEMBER_NS = 5_000_000_000
 _TEXTS = ("element", "tree")  # kinds of context that hold texts of a window
 _CLEAR = list(Level).index(Level.CLEAR)
-_COMMAND_MASK = 0x04 | 0x08 | 0x40  # Control, Alt, Super: no text is typed
 _SHAPE_MASK = 0x01 | 0x02 | 0x80  # Shift, Lock, Mod5 (AltGr)
 # Shift, Caps Lock, Shift Lock, Mode switch, Compose
 _SHAPE_KEYS = frozenset({0xFFE1, 0xFFE2, 0xFFE5, 0xFFE6, 0xFF7E, 0xFF20})
@@ -54,18 +57,25 @@ PLACEHOLDER = 0x0100FFFD  # U+FFFD: a character was typed that is not recorded
 class Gate:
     """Judges and orders what is about to be written."""
 
-    def __init__(self, history: History, log: ScreenLog, secrets: SecretPlaces) -> None:
+    def __init__(
+        self, history: History, log: ScreenLog, secrets: SecretPlaces, names: Names
+    ) -> None:
         self._history, self._log, self._secrets = history, log, secrets
+        self._names = names
+        self._typing, self._typed = Typing(names), list[ContextRecord]()
         self._in_gap = False
         self._buttons: dict[int, bool] = {}
         self._areas: object = None
         self._pressed_ns: set[int] = set()
 
-    def judge(self, events: EventArray) -> tuple[EventArray, list[MarkRecord]]:
+    def judge(
+        self, events: EventArray, breaks: Sequence[int] = ()
+    ) -> tuple[EventArray, list[MarkRecord]]:
         """Return the events that may be recorded, and marks of gaps.
 
         Args:
             events: Events at least `SETTLE_NS` old, in order.
+            breaks: Instants, in order, at which typing ends whatever comes next.
         """
         levels = self._history.pointer_levels(events, SETTLE_NS)
         is_key = _is_key(events)
@@ -73,24 +83,48 @@ class Gate:
         levels[is_key] = keys
         kept = self._follow_buttons(events, levels > 0)
         marks = self._gaps(events["t_ns"], kept)
+        ends = sorted([*breaks, *(mark.t_ns for mark in marks)])
+        self._typed += self._typing.take(events[kept], levels[kept], ends)
         return _without_text(events[kept], levels[kept]), marks
+
+    def take_typed(self) -> list[ContextRecord]:
+        """Return what was typed below `clear`, as placeholders, since the last call."""
+        typed, self._typed = self._typed, []
+        return typed
 
     def keeps_keyboard(self, t_ns: int) -> bool:
         """Whether something that the keyboard did may be recorded."""
         return self._history.keyboard_level(t_ns, t_ns + SETTLE_NS) is not Level.OFF
 
-    def keeps(self, record: ContextRecord | MarkRecord) -> bool:
-        """Whether context or a mark may be recorded; texts of a window only if clear.
+    def passed(
+        self, record: ContextRecord | MarkRecord
+    ) -> ContextRecord | MarkRecord | None:
+        """Return context or a mark as it may be recorded; None for nothing of it.
 
-        What a person states is recorded anyway.
+        Texts of a window leave as they are at level `clear` alone; below it a tree
+        leaves as placeholders in boxes. What a person states is recorded anyway.
         """
         if isinstance(record, MarkRecord):
-            return True
+            return record
         level = self._history.keyboard_level(record.t_ns, record.t_ns + SETTLE_NS)
+        if record.kind == "tree" and level in {Level.MASKED, Level.WORDS}:
+            return self._texts(record, level)
         has_text = record.kind in _TEXTS or any(
             record.body.get(name) for name in ("title", "url")
         )
-        return level is Level.CLEAR if has_text else level is not Level.OFF
+        keeps = level is Level.CLEAR if has_text else level is not Level.OFF
+        return record if keeps else None
+
+    def _texts(self, tree: ContextRecord, level: Level) -> ContextRecord:
+        """Return where text stood on the screen, with its placeholders."""
+        naming = self._names.at(tree.t_ns)
+        runs, left_out = runs_of(
+            tree.body.get("nodes", ()),
+            self._log.raw,
+            lambda text: naming.show(text, words=level is Level.WORDS),
+        )
+        truncated = left_out or bool(tree.body.get("truncated"))
+        return ContextRecord(tree.t_ns, "texts", runs_body(runs, truncated=truncated))
 
     def pictures(
         self, held: Sequence[Held | DirtyRecord], pressed_ns: set[int], until_ns: int
@@ -223,7 +257,7 @@ def _without_text(events: EventArray, levels: Levels) -> EventArray:
     """
     for place in np.flatnonzero(_is_key(events) & (levels < _CLEAR)):
         keysym = int(events["detail"][place])
-        if int(events["state"][place]) & _COMMAND_MASK:
+        if int(events["state"][place]) & COMMAND_MASK:
             continue
         if text(keysym):
             events["detail"][place] = PLACEHOLDER

@@ -12,7 +12,9 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from overt.recorder.capture.names import Names
 from overt.recorder.capture.recording import Recording, black
+from overt.redact.naming import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +70,7 @@ class Recorder:
         source: ContextSource,
         sink: SegmentSink,
         mask: Callable[[Pixels], Pixels] = black,
+        names: Names | None = None,
     ) -> None:
         """Name what to record; nothing is opened yet.
 
@@ -78,9 +81,12 @@ class Recorder:
             sink: Where the records go.
             mask: Masks all text of an image, for levels below `clear`; by default
                 it blackens everything.
+            names: The values of the episode that runs; by default nothing of a text
+                is revealed, and nobody begins a task.
         """
         self._display, self._allow, self._source = display, allow, source
         self._sink, self._mask = sink, mask
+        self._names = names or Names(whole)
         self._recording: Recording | None = None
         self._directive, self._asked_ns = Directive(records=False), 0
         self._is_called = False
@@ -134,7 +140,8 @@ class Recorder:
 
     def _open(self, selector: selectors.BaseSelector) -> None:
         self._recording = Recording(
-            self._display, self._allow, self._source, self._sink, self._mask
+            *(self._display, self._allow, self._source, self._sink, self._mask),
+            self._names,
         )
         for fileno in self._recording.filenos():
             selector.register(fileno, selectors.EVENT_READ)

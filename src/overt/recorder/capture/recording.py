@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from overt.protocol.records import MarkRecord, Pixels
     from overt.recorder.capture.allowance import AllowList, View
     from overt.recorder.capture.attention import ContextSource
+    from overt.recorder.capture.names import Names
     from overt.recorder.capture.segments import SegmentSink
 
 DRAIN_NS = 80_000_000  # between two reads of the record lane
@@ -58,6 +59,7 @@ class Recording:
         source: ContextSource,
         sink: SegmentSink,
         mask: Callable[[Pixels], Pixels],
+        names: Names,
     ) -> None:
         """Open the lanes that the sink's data types need, and look at the screen.
 
@@ -84,13 +86,13 @@ class Recording:
             )
             self._lane = opened.enter_context(contextlib.closing(lane))
             self._attention = Attention(source, allow, sink.data_types)
-            self._begin(mask)
+            self._begin(mask, names)
             self._opened = opened.pop_all()
         self._courier = Courier()
         if not self._has_screen:
             self._courier.post(self._begin_blind(self._filmer.view.t_ns))
 
-    def _begin(self, mask: Callable[[Pixels], Pixels]) -> None:
+    def _begin(self, mask: Callable[[Pixels], Pixels], names: Names) -> None:
         history = History()
         self._log = ScreenLog(mask)
         self._seen: list[View] = []
@@ -104,7 +106,7 @@ class Recording:
         self._stream = Stream(
             history,
             self._filmer,
-            Gate(history, self._log, self._attention.secret_places),
+            Gate(history, self._log, self._attention.secret_places, names),
         )
         self._pass_views()
 
@@ -164,6 +166,8 @@ class Recording:
     def mark(self, mark: MarkRecord) -> None:
         """Take a mark that a person made."""
         self._stream.add(mark)
+        if mark.kind == "task_begin":
+            self._attention.begun()
 
     def end(self) -> None:
         """Take nothing in from now on; `step` until `is_over`, then `close`."""

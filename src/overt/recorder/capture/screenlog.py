@@ -98,6 +98,11 @@ class ScreenLog:
         self._ids: dict[bytes, int] = {}
         self._begin_screen(self._screen)
 
+    @property
+    def raw(self) -> Pixels:
+        """The screen as it is, uint8 (height, width, 3); black outside the areas."""
+        return self._raw[: self._screen.height, : self._screen.width]
+
     def begin_segment(self, t_ns: int, *, exact: bool) -> list[Recorded]:
         """Forget the tile table and record the whole screen as a key frame.
 

@@ -250,9 +250,9 @@ def _needs(record: Record) -> frozenset[str]:
             return frozenset({"input"})
         case TileRecord() | FrameRecord() | DirtyRecord():
             return frozenset({"screen"})
-        case ContextRecord(kind="tree"):
+        case ContextRecord(kind="tree" | "texts"):
             return frozenset({"context", "screen"})
-        case ContextRecord(kind="element"):
+        case ContextRecord(kind="element" | "typed"):
             return frozenset({"context", "input"})
         case ContextRecord():
             return frozenset({"context"})

@@ -92,14 +92,17 @@ class Stream:
         until_ns = min(until_ns, self._complete_ns, now_ns - SETTLE_NS)
         self.released_ns = max(until_ns, self.released_ns)
         ready = int(np.searchsorted(self._events["t_ns"], until_ns, side="right"))
-        events, marks = self._gate.judge(self._events[:ready])
-        self._events = self._events[ready:]
         secrets = [m for m in self._secrets if m.t_ns <= until_ns]
+        spoken = [m for m in self._dated if isinstance(m, MarkRecord)]
+        ends = [m.t_ns for m in (*secrets, *spoken) if m.t_ns <= until_ns]
+        events, marks = self._gate.judge(self._events[:ready], ends)
+        self._events = self._events[ready:]
         self._secrets = [m for m in self._secrets if m.t_ns > until_ns]
         secrets = [m for m in secrets if self._gate.keeps_keyboard(m.t_ns)]
         held = self._filmer.take(until_ns)
         pictures = self._gate.pictures(held, pressed(events, secrets), until_ns)
-        others = dated([*self._take_dated(until_ns), *secrets, *marks])
+        typed = self._gate.take_typed()
+        others = dated([*self._take_dated(until_ns), *secrets, *marks, *typed])
         self._history.forget_before(now_ns - _KEEP_VIEWS_NS)
         records = merge(events, [*pictures, *others])
         for record in records:
@@ -118,7 +121,8 @@ class Stream:
     def _take_dated(self, until_ns: int) -> list[ContextRecord | MarkRecord]:
         ready = [record for record in self._dated if record.t_ns <= until_ns]
         self._dated = [record for record in self._dated if record.t_ns > until_ns]
-        return [record for record in ready if self._gate.keeps(record)]
+        passed = (self._gate.passed(record) for record in ready)
+        return [record for record in passed if record is not None]
 
 
 def _window_body(view: View) -> dict[str, Any]:

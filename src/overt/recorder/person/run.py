@@ -20,6 +20,7 @@ from overt.protocol.errors import CaptureError, ConsentError, OvertError
 from overt.protocol.ids import new_id
 from overt.protocol.records import Level
 from overt.recorder.capture.context import ContextThread
+from overt.recorder.capture.names import Names
 from overt.recorder.capture.recorder import Recorder
 from overt.recorder.capture.recording import black
 from overt.recorder.capture.screenlog import LocalMask
@@ -37,9 +38,10 @@ from overt.recorder.person.permission import AllowListInForce, Permission
 from overt.recorder.person.review import expire
 from overt.recorder.person.steering import Hand, PersonSteering
 from overt.recorder.person.wishes import WishesInForce, read_wishes
+from overt.redact.naming import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from overt.protocol.programme import Programme
     from overt.protocol.records import Pixels
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from overt.recorder.person.home import Home
     from overt.recorder.person.identity import Identity
     from overt.recorder.person.vault_client import VaultClient
+    from overt.redact.naming import Span
 
 _ORDER = list(Level)
 
@@ -123,9 +126,10 @@ def record(
             sink = _sink(who, keeper.programme, session, permission)
             with keeper, ContextThread() as source:
                 allow = AllowListInForce(keeper, WishesInForce(who.home))
-                recorder = Recorder(display, allow, source, sink, mask)
+                names = naming(keeper, who.home)
+                recorder = Recorder(display, allow, source, sink, mask, names)
                 grounds = OnGrounds(permission, allow, display)
-                with _steering(who, session, display, grounds) as steering:
+                with _steering(who, session, grounds, (display, names)) as steering:
                     ready(session)
                     recorder.run(steering)
     if not steering.ended_by_person:
@@ -163,6 +167,28 @@ def masking(programme: Programme) -> Callable[[Pixels], Pixels]:
     return LocalMask(mask, REACH_PX)
 
 
+def naming(keeper: LeaseKeeper, home: Home) -> Names:
+    """Return what names the values of a task, where text is masked.
+
+    Without the library that tells common words nothing of a text is revealed.
+    """
+    language = keeper.programme.notice.language
+
+    def masks(text: str) -> Sequence[Span]:
+        try:
+            from overt.redact.text import spans
+        except ImportError:
+            return whole(text)
+        return spans(text, "words", language)
+
+    def masks_goals() -> bool:
+        levels = {rule.level for rule in keeper.programme.allow}
+        levels |= {wish.level for wish in read_wishes(home).never}
+        return bool(levels & {Level.MASKED, Level.WORDS})
+
+    return Names(masks, masks_goals)
+
+
 def _sink(
     who: Participant, programme: Programme, session: str, permission: Permission
 ) -> SegmentSink:
@@ -182,15 +208,17 @@ def _sink(
 
 @contextlib.contextmanager
 def _steering(
-    who: Participant, session: str, display: str, grounds: OnGrounds
+    who: Participant, session: str, grounds: OnGrounds, at: tuple[str, Names]
 ) -> Iterator[PersonSteering]:
     """Put up the indicator and the control socket; take both down at the end."""
+    display, names = at
     with contextlib.ExitStack() as stack:
         control = stack.enter_context(
             contextlib.closing(ControlServer(who.home, display))
         )
         indicator = stack.enter_context(contextlib.closing(Indicator(display)))
-        hand = Hand(who.home, session, who.identity.device, grounds, indicator, control)
+        device = who.identity.device
+        hand = Hand(who.home, session, device, grounds, indicator, control, names)
         steering = PersonSteering(hand)
         stack.enter_context(_signals(steering.end))
         yield steering

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from overt.protocol.canonical import Json
+    from overt.recorder.capture.names import Names
     from overt.recorder.capture.segments import Progress
     from overt.recorder.person.control import ControlServer
     from overt.recorder.person.home import Home
@@ -89,6 +90,7 @@ class Hand:
         grounds: What allows recording.
         indicator: The indicator.
         control: The control socket.
+        names: The values of the task that runs, as they may be recorded.
     """
 
     home: Home
@@ -97,6 +99,7 @@ class Hand:
     grounds: Grounds
     indicator: Sight
     control: ControlServer
+    names: Names
 
 
 class PersonSteering:
@@ -256,7 +259,10 @@ class PersonSteering:
                 f"Task {self._task[0]} still runs.", remedy="Run: overt task end done"
             )
         task = new_id("task")
-        self._sign("task_begin", {"task": task, "text": text, "source": source})
+        now_ns = time.monotonic_ns()
+        goal = self._hand.names.begin(now_ns, text)
+        body = {"task": task, "text": goal, "source": source}
+        self._sign("task_begin", body, now_ns)
         self._task = (task, text)
         return {"task": task, "session": self._hand.session}
 
@@ -268,7 +274,10 @@ class PersonSteering:
             raise UsageError("No task runs.", remedy="Run: overt task begin TEXT")
         self._check_records()
         task, self._task = self._task[0], None
-        self._sign("task_end", {"task": task, "status": status, "judge": judge})
+        now_ns = time.monotonic_ns()
+        self._hand.names.end(now_ns)
+        body = {"task": task, "status": status, "judge": judge}
+        self._sign("task_end", body, now_ns)
         return {"task": task, "status": status}
 
     def _check_records(self) -> None:
@@ -288,8 +297,7 @@ class PersonSteering:
                 remedy="Open one that the programme allows: overt consent show",
             )
 
-    def _sign(self, kind: str, body: Json) -> None:
-        t_ns = time.monotonic_ns()
+    def _sign(self, kind: str, body: Json, t_ns: int) -> None:
         signed = mark_bytes(self._hand.session, t_ns, kind, body)
         self._marks.append(MarkRecord(t_ns, kind, body, self._hand.device.sign(signed)))
 

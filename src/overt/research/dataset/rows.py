@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pyarrow as pa
 from PIL import Image
@@ -19,12 +19,13 @@ from PIL import Image
 from overt.protocol.actions import action_json
 from overt.protocol.canonical import canonical_bytes, sha256_hex
 from overt.research.refine.pace import Pace, coarse_ms
+from overt.research.refine.surrogate.disguise import Disguised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from overt.protocol.records import Pixels
     from overt.research.refine.episodes import Step, Trajectory
-    from overt.research.refine.timeline import Screen
 
 SCHEMA_VERSION = "overt-dataset-2"
 Row = dict[str, Any]
@@ -46,6 +47,7 @@ _COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     ("timing", pa.string(), "string"),
     ("action", pa.string(), "string"),
     ("context", pa.string(), "string"),
+    ("surrogates", pa.string(), "string"),
     ("status", pa.string(), "string"),
     ("consent", pa.string(), "string"),
     ("grant", pa.string(), "string"),
@@ -65,6 +67,7 @@ class Origin:
         grant: Digest of the grant.
         purpose: What the grant allows it for.
         timing: `bursts`, or `exact` where the grant names it.
+        level: `recorded`, or `surrogate` where fakes stand for what was masked.
     """
 
     dataset: str
@@ -73,6 +76,7 @@ class Origin:
     grant: str
     purpose: str
     timing: Literal["bursts", "exact"] = "bursts"
+    level: Literal["recorded", "surrogate"] = "recorded"
 
 
 def arrow_schema() -> pa.Schema:
@@ -103,7 +107,15 @@ def rows_of(trajectories: Iterable[Trajectory], origin: Origin) -> Iterator[Row]
             yield _row(trajectory, number, step, origin)
 
 
-def encode_png(screen: Screen) -> bytes:
+class Shown(Protocol):
+    """A screen as a row shows it."""
+
+    def pixels(self) -> Pixels:
+        """Return uint8 (height, width, 3), RGB."""
+        ...
+
+
+def encode_png(screen: Shown) -> bytes:
     """Return the screen as PNG, quickly rather than tightly packed."""
     data = io.BytesIO()
     Image.fromarray(screen.pixels()).save(data, "PNG", compress_level=1)
@@ -133,10 +145,22 @@ def _row(trajectory: Trajectory, number: int, step: Step, origin: Origin) -> Row
         "timing": _timing(step),
         "action": canonical_bytes(action_json(step.action)).decode(),
         "context": canonical_bytes(step.context).decode(),
+        "surrogates": _surrogates(step),
         "status": trajectory.status,
         "consent": step.consent,
         "grant": origin.grant,
     }
+
+
+def _surrogates(step: Step) -> str | None:
+    """Return where fake text stands on the screens; None where none is."""
+    shown = {"decide": step.frame_decide, "press": step.frame_press}
+    boxes = {
+        name: [list(box) for box in screen.boxes()]
+        for name, screen in shown.items()
+        if isinstance(screen, Disguised)
+    }
+    return canonical_bytes(boxes).decode() if boxes else None
 
 
 def _timing(step: Step) -> str | None:

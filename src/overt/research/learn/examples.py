@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from overt.protocol.actions import Action, Click, Scroll, Type, parse_action
 from overt.protocol.errors import DataError
+from overt.protocol.texts import has_placeholder
 from overt.research.dataset.sealed import decode_png
 from overt.research.learn.config import CELL_PX, CELLS, VIEW_PX, TrainConfig
 from overt.research.learn.labels import DONE, Labels, label_of
@@ -157,6 +158,8 @@ def word_boxes(context: dict[str, Any], config: TrainConfig) -> WordBoxes:
     found: dict[str, set[tuple[int, int]]] = {}
     for _, name, x, y, width, height, *_ in words:
         if not name or len(name) > _LONGEST_NAME or width > _WIDEST_PX * len(name):
+            continue
+        if has_placeholder(name):  # nothing that can be read stands there
             continue
         for token in tokens_of(name):
             share = (token.start + token.end) / 2 / len(name)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from overt.protocol.texts import parse_runs
+from overt.research.refine.shapes import tree_of
 from overt.research.refine.timeline import differing
 
 if TYPE_CHECKING:
@@ -61,9 +63,12 @@ def bounds_of(element: dict[str, Any] | None) -> Box | None:
 
 
 def tree_boxes(timeline: Timeline, t_ns: int) -> list[Box]:
-    """Return the rectangles of the newest tree at an instant."""
+    """Return the rectangles of the newest tree, or texts, at an instant."""
     tree = _latest(timeline, "tree", t_ns)
-    nodes = tree.body.get("nodes", []) if tree else []
+    if tree is None and (texts := _latest(timeline, "texts", t_ns)) is not None:
+        nodes = tree_of(tuple(parse_runs(texts.body)))
+    else:
+        nodes = tree.body.get("nodes", []) if tree else []
     return [box for node in nodes if (box := _box(node[2:6])) is not None]
 
 

@@ -8,19 +8,20 @@ and an episode that cannot be proved whole is dropped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidSignature
 
-from overt.protocol.actions import Action, Done
+from overt.protocol.actions import Action, Done, Type
 from overt.protocol.errors import DataError
 from overt.protocol.segment import mark_bytes
 from overt.research.refine.approach import decide_on
 from overt.research.refine.context import step_context
 from overt.research.refine.pace import paces, trace
 from overt.research.refine.reduce import reduce_events
+from overt.research.refine.shapes import UNKNOWN, runs_at, tree_of, typed_text
 from overt.research.refine.timeline import by_session
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from overt.protocol.segment import Segment
     from overt.research.refine.pace import Pace, Trace
     from overt.research.refine.reduce import Reduced
+    from overt.research.refine.shapes import Runs
+    from overt.research.refine.surrogate.disguise import Disguised
     from overt.research.refine.timeline import Screen, Timeline
 
 _ENDS: dict[str, Status] = {"done": "done", "failed": "failed"}
@@ -53,18 +56,22 @@ class Step:
         consent: Id of the consent record of that segment.
         pace: When it was, as a dataset may say it; None: at the press.
         trace: Its events as they were; empty unless a grant names them.
+        runs_decide: Text on `frame_decide` that was not recorded.
+        runs_press: Text on `frame_press` that was not recorded.
     """
 
     action: Action
     t_decide_ns: int
     t_press_ns: int
-    frame_decide: Screen
-    frame_press: Screen | None
+    frame_decide: Screen | Disguised
+    frame_press: Screen | Disguised | None
     context: dict[str, Any]
     segment: str
     consent: str
     pace: Pace | None = None
     trace: Trace = ()
+    runs_decide: Runs = ()
+    runs_press: Runs = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +250,8 @@ def _trajectory(
     try:
         steps = _steps(timeline, actions, bounds.begin.t_ns, traces=traces)
         steps.append(_last_step(timeline, end.t_ns, status))
+        if timeline.has_shapes:
+            steps = _shaped(timeline, actions, steps, bounds)
     except DataError:
         return Dropped(episode, "no-screen")
     return Kept(
@@ -284,6 +293,38 @@ def _steps(
         )
         before = reduced
     return steps
+
+
+def _shaped(
+    timeline: Timeline,
+    actions: Sequence[Reduced],
+    steps: Sequence[Step],
+    bounds: _Bounds,
+) -> list[Step]:
+    """Add what the recorder said of text that it did not record."""
+    ends = [*(action.t_first_ns for action in actions[1:]), steps[-1].t_press_ns]
+    shaped, begin_ns = [], bounds.begin.t_ns
+    for step, until_ns in zip(steps, [*ends, steps[-1].t_press_ns], strict=True):
+        action = step.action
+        if isinstance(action, Type) and action.text.strip(UNKNOWN) != action.text:
+            goal = str(bounds.begin.body["text"])
+            text = typed_text(timeline, goal, step.t_press_ns, until_ns)
+            action = Type(text)
+        decide, press, context = step.frame_decide, step.frame_press, dict(step.context)
+        runs = runs_at(timeline, decide, step.t_decide_ns, begin_ns)
+        pressed = runs_at(timeline, press, step.t_press_ns, begin_ns) if press else ()
+        if runs and "tree" not in context:
+            context["tree"] = {"nodes": tree_of(runs), "stale": False}
+        shaped.append(
+            replace(
+                step,
+                action=action,
+                context=context,
+                runs_decide=runs,
+                runs_press=pressed,
+            )
+        )
+    return shaped
 
 
 def _last_step(timeline: Timeline, t_ns: int, status: Status) -> Step:

@@ -125,6 +125,11 @@ class Timeline:
             return self.frame_at(t_ns - 1)
         return Screen(self, found[0], t_ns, found[1])
 
+    @property
+    def has_shapes(self) -> bool:
+        """Whether the recorder said where text stood that it did not record."""
+        return any(record.kind in {"texts", "typed"} for record in self.contexts)
+
     def has_press(self, t_ns: int) -> bool:
         """Whether a frame was written for a press at that instant."""
         return t_ns in self._pressed

@@ -15,11 +15,14 @@ from overt.protocol.records import (
     Level,
     MarkRecord,
 )
+from overt.protocol.texts import parse_runs
 from overt.recorder.capture.allowance import History, View
 from overt.recorder.capture.frames import Held
 from overt.recorder.capture.gate import PLACEHOLDER, Gate, merge
+from overt.recorder.capture.names import Names
 from overt.recorder.capture.screenlog import Area, Patch, Picture, ScreenLog
 from overt.recorder.capture.secretplaces import SecretPlaces
+from overt.redact.naming import whole
 
 SCREEN = Rect(0, 0, 100, 100)
 APP = Window(1, 1, Rect(0, 0, 50, 100))
@@ -40,7 +43,8 @@ def gate() -> Gate:
 def _gate(view: View) -> Gate:
     history = History()
     history.add(view)
-    return Gate(history, ScreenLog(lambda pixels: pixels), SecretPlaces())
+    log = ScreenLog(lambda pixels: pixels)
+    return Gate(history, log, SecretPlaces(), Names(whole))
 
 
 def _events(*rows: tuple[int, EventKind, int, int]) -> EventArray:
@@ -94,7 +98,7 @@ def test_below_clear_typed_characters_are_placeholders_and_shortcuts_are_not() -
     ("level", "kept"),
     [
         (Level.CLEAR, ["element", "tree", "window", "window", "mark"]),
-        (Level.MASKED, ["window", "mark"]),
+        (Level.MASKED, ["texts", "window", "mark"]),
         (Level.OFF, ["mark"]),
     ],
 )
@@ -109,7 +113,33 @@ def test_texts_of_a_window_are_context_at_level_clear_alone(
         ContextRecord(1, "window", {"title": "", "url": ""}),
         MarkRecord(1, "mark"),
     ]
-    assert [one.kind for one in records if gate.keeps(one)] == kept
+    passed = [gate.passed(one) for one in records]
+    assert [one.kind for one in passed if one] == kept
+
+
+@pytest.mark.parametrize("level", [Level.MASKED, Level.WORDS])
+def test_below_clear_a_tree_leaves_placeholders_in_boxes(level: Level) -> None:
+    gate = _gate(_view(level))
+    gate.pictures([_held(0)], {0}, 0)
+    button = ["push button", "Quintana", 3, 4, 45, 20, ["focusable"]]
+    tree = ContextRecord(1, "tree", {"nodes": [button], "truncated": False})
+    passed = gate.passed(tree)
+    assert passed is not None
+    assert "Quintana" not in str(passed)
+    control, text = parse_runs(passed.body)
+    assert (control.role, control.text) == ("push button", "")
+    assert text.text == "[OTHER_1:medium]"
+
+
+def test_what_was_typed_is_told_as_placeholders_when_its_burst_ends() -> None:
+    gate = _gate(_view(Level.MASKED))
+    keys = [(at, KEY, ord(letter), 0) for at, letter in enumerate("Quin", 10)]
+    events, _ = gate.judge(_events(*keys))
+    assert gate.take_typed() == []
+    gate.judge(_events((20, DOWN, 1, 10)))
+    (typed,) = gate.take_typed()
+    assert (typed.t_ns, typed.body) == (20, {"text": "[OTHER_1:short]"})
+    assert set(events["detail"].tolist()) == {PLACEHOLDER}
 
 
 def _held(t_ns: int, *patches: Patch) -> Held:

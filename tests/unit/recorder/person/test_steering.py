@@ -8,9 +8,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from overt.protocol.errors import CaptureError, ConsentError
+from overt.recorder.capture.names import Names
 from overt.recorder.capture.segments import Progress
 from overt.recorder.person.home import Home
 from overt.recorder.person.steering import Hand, PersonSteering
+from overt.redact.naming import whole
 
 
 class World:
@@ -24,7 +26,8 @@ class World:
         )
         control: Any = SimpleNamespace(poll=lambda _: 0)
         key = Ed25519PrivateKey.generate()
-        hand = Hand(Home(home), "sess_x", key, grounds, indicator, control)
+        names = Names(whole)
+        hand = Hand(Home(home), "sess_x", key, grounds, indicator, control, names)
         self.steering = PersonSteering(hand)
 
     def poll(self) -> bool:

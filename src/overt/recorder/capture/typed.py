@@ -1,0 +1,108 @@
+"""What was typed below level `clear`, as placeholders of the episode.
+
+Stage: capture, at the gate. Input: keys that are past the quarantine, with their
+levels, and the instants of whatever ends a burst. Output: a context record `typed` at
+the end of each burst: which values of the episode were typed, edits resolved. Keys
+themselves leave as U+FFFD alone. A burst with a composed character, which is not known,
+has no record. Pure; a burst that goes on is held in memory alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from overt.desktop.x11.keymap import text
+from overt.protocol.records import ContextRecord, EventKind, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from overt.protocol.records import EventArray
+    from overt.recorder.capture.allowance import Levels
+    from overt.recorder.capture.names import Names
+
+COMMAND_MASK = 0x04 | 0x08 | 0x40  # Control, Alt, Super: no text is typed
+_ORDER = list(Level)
+_CLEAR = _ORDER.index(Level.CLEAR)
+_WORDS = _ORDER.index(Level.WORDS)
+_BACKSPACE = 0xFF08
+
+
+class Typing:
+    """The burst of keys that goes on."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._text = ""
+        self._first_ns = 0
+        self._level = _CLEAR
+        self._is_whole = True
+
+    def take(
+        self, events: EventArray, levels: Levels, breaks: Sequence[int]
+    ) -> list[ContextRecord]:
+        """Return the records of bursts that ended.
+
+        Args:
+            events: Events that may be recorded, with the keysyms that they have.
+            levels: Level of each.
+            breaks: Instants, in order, at which a burst ends whatever comes next: a
+                secret, a gap, the begin or end of a task.
+        """
+        records: list[ContextRecord] = []
+        waiting = list(breaks)
+        for event, level in zip(events, levels, strict=True):
+            while waiting and waiting[0] < event["t_ns"]:
+                records += self._end(waiting.pop(0))
+            if event["kind"] == EventKind.BUTTON_PRESS:
+                records += self._end(int(event["t_ns"]))
+            elif event["kind"] == EventKind.KEY_PRESS:
+                records += self._press(
+                    int(event["t_ns"]), int(event["detail"]), int(event["state"]), level
+                )
+        for t_ns in waiting:
+            records += self._end(t_ns)
+        return records
+
+    def _press(
+        self, t_ns: int, keysym: int, state: int, level: int
+    ) -> list[ContextRecord]:
+        if composes(keysym):
+            self._is_whole = False
+            return []
+        if changes_others(keysym):
+            return []
+        typed = text(keysym) if not state & COMMAND_MASK else ""
+        if typed and level < _CLEAR:
+            if not self._text:
+                self._first_ns, self._level = t_ns, level
+            self._text += typed
+            self._level = min(self._level, level)
+            return []
+        if keysym == _BACKSPACE and not state & COMMAND_MASK and self._text:
+            self._text = self._text[:-1]
+            return []
+        return self._end(t_ns)
+
+    def _end(self, t_ns: int) -> list[ContextRecord]:
+        typed, whole, first_ns = self._text, self._is_whole, self._first_ns
+        words = self._level >= _WORDS
+        self._text, self._is_whole, self._level = "", True, _CLEAR
+        if not typed.strip() or not whole:
+            return []
+        shown = self._names.at(first_ns).show(typed, words=words)
+        return [ContextRecord(t_ns, "typed", {"text": shown})]
+
+
+def changes_others(keysym: int) -> bool:
+    """Whether a key only changes what other keys mean (Shift, Control, AltGr...)."""
+    return (
+        0xFFE1 <= keysym <= 0xFFEE
+        or 0xFE01 <= keysym <= 0xFE13
+        or keysym in {0, 0xFF7E}
+    )
+
+
+def composes(keysym: int) -> bool:
+    """Whether a key makes one character with those after it, which is not known."""
+    return 0xFE50 <= keysym <= 0xFE93 or keysym == 0xFF20

@@ -1,0 +1,179 @@
+"""The names of values within one episode: the same value, the same placeholder.
+
+Stage: masking at the source. Input: texts of one episode (a goal, lines of a screen,
+what was typed), rules that say what of a text may be read. Output: the texts with a
+placeholder for each value. Another episode names anew, so that two do not match up.
+The mapping lives in this object alone: it is never written, sent or logged.
+
+A word of the goal that the rules reveal may be read on the screen and in what was typed
+as well: the person has said it. Pure, but for the names it gives.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Final
+
+from overt.protocol.texts import Placeholder, length_of, without_placeholders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Span = tuple[int, int, str]  # start, end, kind
+# One value, however many words; of the other kinds each word is a value of its own.
+_WHOLE: Final = frozenset(
+    {"EMAIL", "PHONE", "DATE", "ID", "IBAN", "CARD", "IP", "URL", "SECRET", "NUMBER"}
+)
+# Words of every interface, in the five languages: nobody's name, address or number.
+# Rules of other words mask some of them, for what they may mean elsewhere.
+INTERFACE: Final = frozenset(
+    (
+        *("click", "select", "enter", "type", "open", "choose", "press"),
+        *("submit", "cancel", "close", "save", "delete", "search", "send"),
+        *("continue", "login", "logout", "button", "field", "text", "list"),
+        *("tab", "link", "checkbox", "dialog", "box", "menu", "window"),
+        *("labeled", "labelled", "following", "item", "items", "option"),
+        *("options", "number", "page", "form", "value", "klicke", "wähle"),
+        *("öffne", "schließe", "speichere", "löschen", "senden", "suchen"),
+        *("abbrechen", "weiter", "knopf", "feld", "liste", "fenster", "seite"),
+        *("haz", "clic", "elige", "abre", "escribe", "guardar", "enviar"),
+        *("buscar", "cancelar", "botón", "campo", "lista", "enlace", "ventana"),
+        *("página", "cliquez", "choisissez", "ouvrez", "entrez", "enregistrer"),
+        *("envoyer", "rechercher", "annuler", "bouton", "champ", "liste"),
+        *("lien", "fenêtre", "clique", "escolha", "abra", "digite", "salvar"),
+        *("pesquisar", "botão", "ligação", "janela"),
+    )
+)
+_WORD = re.compile(r"\S+")
+_SIGNS = "\"'\u201c\u201d\u2018\u2019«»().,:;?!#"
+_MOST = 4000  # characters of a text that are looked at; the rest is one value
+
+
+def whole(text: str) -> list[Span]:
+    """Mask all of a text: what stands in where no finer rules are at hand."""
+    return [(0, len(text), "OTHER")] if text else []
+
+
+class Naming:
+    """The values of one episode and their names."""
+
+    def __init__(self, masks: Callable[[str], Sequence[Span]]) -> None:
+        """Begin an episode without names.
+
+        Args:
+            masks: The rules of level `words`: what of a text may not be read, as
+                spans (start, end, kind) in order, without overlap.
+        """
+        self._masks = masks
+        self._names: dict[str, Placeholder] = {}
+        self._counts: dict[str, int] = {}
+        self._said: set[str] = set()
+
+    def goal(self, text: str) -> str:
+        """Return the goal as it may leave: common words stay, with their marks."""
+        shown = []
+        for word, kind in self._words(text):
+            head, core, tail = _core(word)
+            if core and not kind:
+                self._said.add(core)
+                shown.append(without_placeholders(word))
+            else:
+                shown.append(f"{_marks(head)}{self._name(core, kind)}{_marks(tail)}")
+        return " ".join(shown)
+
+    def show(self, text: str, *, words: bool = False) -> str:
+        """Return a text as it may leave; marks round values are left out.
+
+        Args:
+            text: A line of the screen, or what was typed.
+            words: Whether the level reveals common words.
+        """
+        shown = []
+        for word, kind in self._words(text):
+            core = _core(word)[1]
+            if not kind and (words or core in self._said):
+                shown.append(without_placeholders(core))
+            else:
+                shown.append(str(self._name(core, kind or "OTHER")))
+        return " ".join(shown)
+
+    def _words(self, text: str) -> list[tuple[str, str]]:
+        """Return words and whole values, each with its kind; "": it may be read."""
+        found = list(self._judged(text))
+        return [
+            (word, "" if kind and _is_interface(found, place) else kind)
+            for place, (word, kind) in enumerate(found)
+            if any(letter.isalnum() for letter in word)
+        ]
+
+    def _judged(self, text: str) -> Iterator[tuple[str, str]]:
+        text = unicodedata.normalize("NFC", text)
+        head, rest = text[:_MOST], text[_MOST:]
+        at = 0
+        for start, end, kind in _whole_words(head, self._masks(head)):
+            yield from ((word, "") for word in _WORD.findall(head[at:start]))
+            value = head[start:end]
+            whole = [value] if kind in _WHOLE else _WORD.findall(value)
+            yield from ((word, kind) for word in whole)
+            at = end
+        yield from ((word, "") for word in _WORD.findall(head[at:]))
+        if rest.strip():
+            yield rest.strip(), "OTHER"
+
+    def _name(self, value: str, kind: str) -> Placeholder:
+        """Return a value's name; the first sight decides of what kind it is."""
+        found = self._names.get(value)
+        if found is None:
+            self._counts[kind] = self._counts.get(kind, 0) + 1
+            found = Placeholder(kind, self._counts[kind], length_of(value))
+            self._names[value] = found
+        return found
+
+
+def _whole_words(text: str, spans: Sequence[Span]) -> Iterator[Span]:
+    """Grow spans to the borders of words, so that no part of one is read."""
+    until = 0
+    words = [word.span() for word in _WORD.finditer(text)]
+    for start, end, kind in sorted(spans):
+        touched = [word for word in words if word[0] < end and word[1] > start]
+        touched = [word for word in touched if word[0] >= until]
+        if touched:
+            until = touched[-1][1]
+            yield touched[0][0], until, kind
+
+
+def _is_interface(words: Sequence[tuple[str, str]], place: int) -> bool:
+    """Whether a masked word is one of every interface and part of no name.
+
+    It may be part of one where it is capitalised beside another capitalised word that
+    is masked, but for the first word of a text.
+    """
+    word, kind = words[place]
+    core = _core(word)[1]
+    if kind in _WHOLE or core.lower() not in INTERFACE:
+        return False
+    if place == 0 or core == core.lower():
+        return True
+    beside = [words[at] for at in (place - 1, place + 1) if 0 <= at < len(words)]
+    return not any(
+        kind
+        and _core(word)[1][:1].isupper()
+        and _core(word)[1].lower() not in INTERFACE
+        for word, kind in beside
+    )
+
+
+def _core(word: str) -> tuple[str, str, str]:
+    """Split a word into the marks before it, what it says, and the marks after it."""
+    start, end = 0, len(word)
+    while start < end and not word[start].isalnum():
+        start += 1
+    while end > start and not word[end - 1].isalnum():
+        end -= 1
+    return word[:start], word[start:end], word[end:]
+
+
+def _marks(text: str) -> str:
+    """Return the signs of a sentence among the marks round a value, two at most."""
+    return "".join(sign for sign in text if sign in _SIGNS)[:2]

@@ -1,0 +1,196 @@
+"""Where text and controls stood on a screen: what a renderer of fake text needs.
+
+Stage: masking at the source. Input: the nodes of an accessibility tree, the raw pixels
+of the screen, the episode's naming. Output: `TextRun`s: placeholders in boxes of a
+coarse grid, with height and colours. No name of a node leaves but through the naming.
+Pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from overt.protocol.texts import GRID_PX, Rgb, TextRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from overt.protocol.records import Pixels
+
+Node = list[Any]  # [role, name, x, y, width, height, states]
+Box = tuple[int, int, int, int]  # x, y, width, height
+
+# What has an edge of its own on a screen, with or without text in it.
+CONTROLS: Final = frozenset(
+    {
+        *("push button", "toggle button", "entry", "password text", "combo box"),
+        *("check box", "radio button", "page tab", "spin button", "button"),
+        *("check menu item", "radio menu item", "menu item", "list item"),
+    }
+)
+ENTRIES: Final = frozenset({"entry", "password text", "spin button"})
+_CONTAINERS: Final = frozenset(
+    {"document web", "document frame", "frame", "window", "panel", "section", "filler"}
+)
+_WORDED: Final = frozenset({"static", "label", "text", "link", "heading", "paragraph"})
+_MOST_RUNS = 400
+_COLOUR_STEP = 17  # 16 levels a channel, black and white among them
+_STRIDE_PX = 4096  # pixels of a box that are looked at
+_INK_SHARE = 0.01
+_LINE_EMS = 1.15  # height of a line, in the size of its font
+_LETTER_EMS = 0.85  # from the highest letter to the lowest
+_SIZES_PX = np.array([8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 24, 32, 48, 64, 96, 144])
+_EDGE_PX = 3
+_LEAST_LETTER_PX = 4
+
+
+def runs_of(
+    nodes: Iterable[Node], screen: Pixels, show: Callable[[str], str]
+) -> tuple[list[TextRun], bool]:
+    """Return the controls and the lines of text of a tree.
+
+    Args:
+        nodes: `[role, name, x, y, width, height, states]`, those of a level before
+            those below, boxes in root pixels.
+        screen: uint8 (height, width, 3), RGB, the root window as it was.
+        show: The episode's naming, at the level in force.
+
+    Returns:
+        The runs, controls before what stands in them, and whether some were left out.
+    """
+    known = [node for node in nodes if _box(node, screen) is not None]
+    texts = _lines(known)
+    found: list[TextRun] = []
+    for node in known:
+        if node[0] in CONTROLS:
+            found.append(_control(node, screen))
+        if any(node is text for text in texts) and not _is_icon(node):
+            found.append(_text(node, screen, show))
+    return found[:_MOST_RUNS], len(found) > _MOST_RUNS
+
+
+def _lines(nodes: Sequence[Node]) -> list[Node]:
+    """Return the nodes that are drawn as text: words, else the innermost with a name.
+
+    A button and the text in it have the same name, a paragraph and its words too: the
+    smaller box is where the letters are. A text of several words without their boxes
+    may have several lines: it is left out.
+    """
+    named = [node for node in nodes if _is_named(node)]
+    words = [node for node in named if node[0] == "word"]
+    inner = [node for node in named if node[0] != "word"]
+    return words + [
+        node
+        for node in inner
+        if not any(_stands_in(word, node) for word in words)
+        and not any(
+            other is not node
+            and str(other[1]).strip() in str(node[1])
+            and _stands_in(other, node)
+            and _area(other) < _area(node)
+            for other in inner
+        )
+        and not (node[0] in _WORDED and " " in str(node[1]).strip())
+    ]
+
+
+def _is_named(node: Node) -> bool:
+    return (
+        any(letter.isalnum() for letter in str(node[1]))
+        and node[0] not in ENTRIES
+        and node[0] not in _CONTAINERS
+    )
+
+
+def _is_icon(node: Node) -> bool:
+    """Whether a control has no room for its name: it shows a picture instead."""
+    room_px = int(node[4]) - 2 * _EDGE_PX
+    return node[0] in CONTROLS and room_px < _LEAST_LETTER_PX * len(
+        str(node[1]).strip()
+    )
+
+
+def _stands_in(inner: Node, outer: Node) -> bool:
+    x, y = inner[2] + inner[4] / 2, inner[3] + inner[5] / 2
+    across = outer[2] <= x < outer[2] + outer[4]
+    return bool(across and outer[3] <= y < outer[3] + outer[5])
+
+
+def _area(node: Node) -> int:
+    return int(node[4]) * int(node[5])
+
+
+def _box(node: Node, screen: Pixels) -> Box | None:
+    """Return what of a node's box lies on the screen; None for nothing."""
+    height_px, width_px = screen.shape[:2]
+    x, y, width, height = (int(value) for value in node[2:6])
+    left, top = max(0, x), max(0, y)
+    right, bottom = min(width_px, x + width), min(height_px, y + height)
+    if right - left < 2 or bottom - top < 2:
+        return None
+    return left, top, right - left, bottom - top
+
+
+def _control(node: Node, screen: Pixels) -> TextRun:
+    box = _box(node, screen) or (0, 0, 0, 0)
+    x, y, width, height = box
+    part = screen[y : y + height, x : x + width]
+    edge = np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]])
+    ink, ground = _usual(edge), colours(part)[1]
+    return TextRun(*box, str(node[0]), "", 0, ink, ground)
+
+
+def _text(node: Node, screen: Pixels, show: Callable[[str], str]) -> TextRun:
+    """Return a line of text: in its control, or in a box on the grid."""
+    x, y, width, height = box = _box(node, screen) or (0, 0, 0, 0)
+    part = screen[y : y + height, x : x + width]
+    ink, ground = colours(part)
+    size = height / _LINE_EMS
+    if node[0] in CONTROLS:
+        part = part[_EDGE_PX:-_EDGE_PX, _EDGE_PX:-_EDGE_PX]
+        ink, ground = colours(part) if part.size else (ink, ground)
+        size = _letters_px(part, ground) / _LETTER_EMS
+    else:
+        left, right = x // GRID_PX * GRID_PX, -(-(x + width) // GRID_PX) * GRID_PX
+        box = left, y, right - left, height
+    font = int(_SIZES_PX[np.abs(_SIZES_PX - size).argmin()])
+    return TextRun(*box, str(node[0]), show(str(node[1])), font, ink, ground)
+
+
+def _letters_px(part: Pixels, ground: Rgb) -> int:
+    """Return how many rows lie between the first and the last with something in it."""
+    if not part.size:
+        return 0
+    far = np.abs(part.astype(np.int16) - np.array(ground)).max(2) > 4 * _COLOUR_STEP
+    rows = np.flatnonzero(far.any(1))
+    return int(rows[-1] - rows[0] + 1) if len(rows) else 0
+
+
+def colours(part: Pixels) -> tuple[Rgb, Rgb]:
+    """Return ink and ground of a box: the usual colour and the one furthest from it.
+
+    Colours are told in 16 levels a channel.
+
+    Args:
+        part: uint8 (height, width, 3), RGB.
+    """
+    flat = part.reshape(-1, 3)
+    flat = flat[:: max(1, len(flat) // _STRIDE_PX)]
+    levels = np.rint(flat / _COLOUR_STEP).astype(np.int64)
+    codes, counts = np.unique(levels @ (256, 16, 1), return_counts=True)
+    shades = np.stack([codes // 256, codes // 16 % 16, codes % 16], 1)
+    ground = shades[counts.argmax()]
+    frequent = shades[counts >= max(1, _INK_SHARE * counts.sum())]
+    ink = frequent[np.abs(frequent - ground).sum(1).argmax()]
+    return _rgb(ink), _rgb(ground)
+
+
+def _usual(pixels: Pixels) -> Rgb:
+    return colours(pixels.reshape(1, -1, 3))[1]
+
+
+def _rgb(levels: Any) -> Rgb:
+    red, green, blue = (int(level) * _COLOUR_STEP for level in levels)
+    return red, green, blue

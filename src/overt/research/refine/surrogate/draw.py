@@ -1,0 +1,159 @@
+"""Draw fake text and the edges of controls into a masked screen.
+
+Stage: refine, level `surrogate`. Input: a masked frame, runs whose text is fake.
+Output: the frame with each run drawn where the mask had covered it, and the boxes that
+were drawn. Only the mask's fill, and plain ground inside a run, are drawn over; what no
+run explains stays flat. Pure, but for the font file that it reads.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from overt.redact.runs import CONTROLS, colours
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from overt.protocol.records import Pixels
+    from overt.protocol.texts import TextRun
+
+Box = tuple[int, int, int, int]  # x, y, width, height in root pixels
+
+MASK_FILL: Final = 128  # of every channel: what masking puts over text
+# Like the fonts of browsers and desktops; Pillow brings one where none is there.
+FONTS: Final = ("LiberationSans-Regular.ttf", "DejaVuSans.ttf")
+_MARGIN_PX: Final = 6  # the mask covers a little more than what was drawn
+_LEAST_COVERED: Final = 0.1
+_NEAR: Final = 9  # of 255: colours of runs are told in steps of 17
+_AROUND_PX: Final = 24
+_FIELD_PX: Final = 4
+_EDGELESS: Final = frozenset({"list item", "menu item", "check menu item"})
+
+
+def draw(
+    frame: Pixels, runs: Sequence[TextRun], typed: dict[Box, str]
+) -> tuple[Pixels, list[Box]]:
+    """Draw runs into a masked frame.
+
+    Args:
+        frame: uint8 (height, width, 3), RGB, of the whole root window.
+        runs: Controls and lines with fake text, innermost last.
+        typed: Fake text that stands in fields, by the field's box.
+
+    Returns:
+        The frame, and the boxes of the text that was drawn.
+    """
+    covered = (frame == MASK_FILL).all(2)
+    runs = [run for run in runs if _is_covered(covered, run)]
+    shown = frame.copy()
+    for run in runs:
+        _clear_round(shown, covered, run)
+    for run in runs:
+        _fill(shown, covered, run)
+    image = Image.fromarray(shown)
+    pen = ImageDraw.Draw(image)
+    for run in runs:
+        if not run.text and run.role not in _EDGELESS:
+            _edge(pen, run)
+    boxes = []
+    for run in runs:
+        text = run.text or typed.get((run.x_px, run.y_px, run.width_px, run.height_px))
+        if text:
+            boxes.append(_write(image, run, text))
+    free = covered | _plain(frame, runs)
+    return np.where(free[:, :, None], np.asarray(image), frame), boxes
+
+
+def _plain(frame: Pixels, runs: Sequence[TextRun]) -> npt.NDArray[np.bool_]:
+    """Return where a run's own ground shows inside its box: letters may stand there."""
+    plain = np.zeros(frame.shape[:2], bool)
+    for run in runs:
+        place = _slices(run, 0)
+        off = np.abs(frame[place].astype(np.int16) - np.array(run.ground)).max(2)
+        plain[place] |= off <= _NEAR
+    return plain
+
+
+def _is_covered(covered: npt.NDArray[np.bool_], run: TextRun) -> bool:
+    rows, columns = _slices(run, 0)
+    part = covered[rows, columns]
+    return bool(part.size and part.mean() >= _LEAST_COVERED)
+
+
+def _clear_round(shown: Pixels, covered: npt.NDArray[np.bool_], run: TextRun) -> None:
+    """Put what surrounds a control where the mask reached beyond its edge."""
+    if run.role not in CONTROLS:
+        return
+    around = _slices(run, _AROUND_PX)
+    seen = shown[around][~covered[around]]
+    if len(seen):
+        ring = _slices(run, _MARGIN_PX)
+        shown[ring][covered[ring]] = colours(seen[None])[1]
+
+
+def _fill(shown: Pixels, covered: npt.NDArray[np.bool_], run: TextRun) -> None:
+    """Put the ground where the mask covered a run and a little round it."""
+    margin = 1 if run.role in CONTROLS else _MARGIN_PX
+    rows, columns = _slices(run, margin)
+    part = shown[rows, columns]
+    part[covered[rows, columns]] = run.ground
+
+
+def _slices(run: TextRun, margin_px: int) -> tuple[slice, slice]:
+    y, x = run.y_px - margin_px, run.x_px - margin_px
+    bottom = run.y_px + run.height_px + margin_px
+    right = run.x_px + run.width_px + margin_px
+    return slice(max(0, y), max(0, bottom)), slice(max(0, x), max(0, right))
+
+
+def _edge(pen: ImageDraw.ImageDraw, run: TextRun) -> None:
+    right, bottom = run.x_px + run.width_px - 1, run.y_px + run.height_px - 1
+    pen.rectangle((run.x_px, run.y_px, right, bottom), outline=run.ink)
+
+
+def _write(image: Image.Image, run: TextRun, text: str) -> Box:
+    """Write one line in the middle of its box, narrowed where it has no room.
+
+    Boxes are wider than what stood in them, on both sides by the same on average; what
+    was typed into a field stands at its left.
+    """
+    size = run.font_px or max(6, min(14, round(run.height_px * 0.6)))
+    line = _line(text, size, run.ink, run.ground)
+    width = min(max(4, run.width_px - 2), line.width)
+    if width < line.width:
+        line = line.resize((width, line.height), Image.Resampling.BILINEAR)
+    x = run.x_px + (round((run.width_px - width) / 2) if run.text else _FIELD_PX)
+    y = run.y_px + (run.height_px - line.height) // 2
+    image.paste(line, (x, y))
+    return x, y, width, line.height
+
+
+def _line(
+    text: str, size: int, ink: tuple[int, ...], ground: tuple[int, ...]
+) -> Image.Image:
+    face = _font(size)
+    left, _, right, _ = face.getbbox(text)
+    ascent, descent = face.getmetrics()
+    line = Image.new("RGB", (max(1, int(right - left)), ascent + descent), ground)
+    ImageDraw.Draw(line).text((-left, 0), text, fill=ink, font=face)
+    return line
+
+
+@lru_cache(64)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    for name in FONTS:
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue
+    found = ImageFont.load_default(size)
+    if not isinstance(found, ImageFont.FreeTypeFont):
+        raise TypeError(found)
+    return found

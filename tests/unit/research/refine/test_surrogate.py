@@ -1,0 +1,186 @@
+"""Fake values: one for each placeholder, the same everywhere, never a valid number."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from overt.protocol.actions import Type
+from overt.protocol.texts import KINDS, Placeholder, TextRun, has_placeholder, runs_body
+from overt.research.dataset.rows import Origin
+from overt.research.dataset.sealed import as_dataset, decode_png
+from overt.research.dataset.shards import write_dataset
+from overt.research.refine.episodes import refine, trajectories
+from overt.research.refine.shapes import as_in
+from overt.research.refine.surrogate.disguise import disguise
+from overt.research.refine.surrogate.draw import MASK_FILL, draw
+from overt.research.refine.surrogate.fakes import Fakes, passes_iban, passes_luhn
+
+if TYPE_CHECKING:
+    from overt.research.refine.episodes import Trajectory
+
+placeholders = st.builds(
+    Placeholder,
+    st.sampled_from(KINDS),
+    st.integers(1, 400),
+    st.sampled_from(["short", "medium", "long", "page"]),
+)
+INK, GROUND = (0, 0, 204), (255, 255, 255)
+VALUE = "[PERSON_1:medium]"
+LABEL = TextRun(48, 40, 80, 15, "static", VALUE, 13, INK, GROUND)
+FIELD = TextRun(50, 80, 90, 22, "entry", "", 0, (119,) * 3, GROUND)
+UNKNOWN_KEY = 0x0100FFFD
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(placeholders, unique_by=lambda p: (p.kind, p.number), max_size=30))
+def test_two_values_never_have_one_fake(some: list[Placeholder]) -> None:
+    fakes = Fakes(7, "task_a")
+    made = [fakes.fake(one) for one in some]
+    assert len({fake.casefold() for fake in made}) == len(some)
+    assert made == [fakes.fake(one) for one in some]
+    assert not any(has_placeholder(fake) for fake in made)
+
+
+@settings(deadline=None, max_examples=40)
+@given(placeholders, st.integers(), st.integers())
+def test_a_seed_makes_the_fakes(one: Placeholder, seed: int, other: int) -> None:
+    assert Fakes(seed, "a").fake(one) == Fakes(seed, "a").fake(one)
+    if one.kind == "SECRET" and seed != other:
+        assert Fakes(seed, "a").fake(one) != Fakes(other, "a").fake(one)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers())
+def test_no_fake_number_passes_its_check(seed: int) -> None:
+    fakes = Fakes(seed, "task_a")
+    for number in range(1, 8):
+        assert not passes_luhn(fakes.fake(Placeholder("CARD", number, "medium")))
+        assert not passes_iban(fakes.fake(Placeholder("IBAN", number, "long")))
+        digits = re.sub(r"\D", "", fakes.fake(Placeholder("ID", number, "medium")))
+        assert not passes_luhn(digits)
+
+
+def test_the_checks_know_real_numbers() -> None:
+    assert passes_luhn("4111111111111111")
+    assert not passes_luhn("4111111111111112")
+    assert passes_iban("GB82WEST12345698765432")
+    assert not passes_iban("GB82WEST12345698765431")
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("[OTHER_1:short] [OTHER_2:short]", "[OTHER_1:short], [OTHER_2:short]"),
+        ("[OTHER_2:short]", "[OTHER_2:short]"),
+        ("[OTHER_1:short] and", "[OTHER_1:short] and"),
+        ("", ""),
+    ],
+)
+def test_what_was_typed_is_written_as_the_goal_writes_it(
+    typed: str, expected: str
+) -> None:
+    assert as_in('Enter "[OTHER_1:short], [OTHER_2:short]".', typed) == expected
+
+
+def masked_episode(desk: Any) -> Trajectory:
+    """Record one below `clear`: a goal, a label and a field, the field filled."""
+    desk.screen[:] = 255
+    desk.screen[36:60, 40:136] = MASK_FILL
+    desk.screen[78:104, 48:142] = MASK_FILL
+    desk.screen[150:170, 200:260] = MASK_FILL  # what no run explains
+    desk.frame()
+    desk.begin("task_a", f'Enter "{VALUE}" and submit')
+    desk.wait(100)
+    desk.context("texts", **runs_body([LABEL, FIELD], truncated=False))
+    desk.wait(200)
+    desk.glide(60, 90)
+    desk.click()
+    desk.wait(200)
+    desk.type("")
+    for _ in range(6):
+        desk.key(UNKNOWN_KEY)
+    desk.glide(60, 45)
+    desk.press()
+    desk.context("typed", text=VALUE)
+    desk.wait(60)
+    desk.release()
+    desk.end("task_a")
+    (found,) = trajectories(refine(desk.finish()))
+    return found
+
+
+def test_goal_screen_and_typed_text_share_a_fake(desk: Any) -> None:
+    found = disguise(masked_episode(desk), 7)
+    (fake,) = re.findall('"(.+)"', found.goal)
+    assert not has_placeholder(found.goal)
+    assert found.steps[1].action == Type(fake)
+    names = [node[1] for node in found.steps[0].context["tree"]["nodes"]]
+    assert names == [fake, ""]
+    assert disguise(masked_episode(type(desk)()), 8).goal != found.goal
+
+
+def test_only_what_was_masked_is_drawn_over(desk: Any) -> None:
+    episode = masked_episode(desk)
+    found = disguise(episode, 7)
+    before = episode.steps[0].frame_decide.pixels()
+    after = found.steps[0].frame_decide.pixels()
+    masked = (before == MASK_FILL).all(2)
+    inside = np.zeros_like(masked)
+    inside[40:55, 48:128] = True  # plain ground in the label's box may be written on
+    assert (after[~masked & ~inside] == before[~masked & ~inside]).all()
+    assert (after[150:170, 200:260] == MASK_FILL).all()  # unresolved: flat
+    assert not (after[40:55, 48:128] == MASK_FILL).all(2).any()
+    assert (after[40:55, 48:128, 0] < 100).any()  # there are letters
+
+
+def test_a_filled_field_shows_what_was_typed(desk: Any) -> None:
+    first, _, last, _ = disguise(masked_episode(desk), 7).steps
+    field = (slice(82, 100), slice(53, 120))
+    assert (first.frame_decide.pixels()[field] == 255).all()
+    assert (last.frame_decide.pixels()[field] < 150).any()
+
+
+def test_rows_say_where_fakes_stand(desk: Any) -> None:
+    origin = Origin("ds", "prog", "rel", "f" * 64, "train", level="surrogate")
+    episode = masked_episode(desk)
+    built = write_dataset([disguise(episode, 7)], origin)
+    rows = list(as_dataset(built).rows())
+    assert built.manifest["level"] == "surrogate"
+    boxes = json.loads(rows[0]["surrogates"])["decide"]
+    ((x, y, width, height),) = boxes
+    assert 40 <= y <= y + height <= 58
+    assert 48 <= x <= x + width <= 128
+    shown = decode_png(rows[0]["frame_decide"]["bytes"])
+    assert (shown == disguise(episode, 7).steps[0].frame_decide.pixels()).all()
+    recorded = write_dataset([episode], origin)
+    assert {row["surrogates"] for row in as_dataset(recorded).rows()} == {None}
+
+
+def test_a_run_whose_surroundings_changed_is_not_drawn(desk: Any) -> None:
+    desk.screen[30:60, 40:136] = MASK_FILL
+    desk.frame()
+    desk.begin("task_a", "Do it")
+    desk.context("texts", **runs_body([LABEL], truncated=False))
+    desk.wait(1200)
+    desk.paint((40, 30, 96, 12), 10)
+    desk.glide(60, 90)
+    desk.click()
+    desk.end("task_a")
+    (found,) = trajectories(refine(desk.finish()))
+    assert found.steps[0].runs_decide == ()
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(-40, 200), st.integers(-40, 200), st.integers(1, 300))
+def test_runs_anywhere_can_be_drawn(x: int, y: int, width: int) -> None:
+    frame = np.full((120, 160, 3), MASK_FILL, np.uint8)
+    run = TextRun(x, y, width, 14, "static", "Grenta", 12, INK, GROUND)
+    shown, _ = draw(frame, [run], {})
+    assert shown.shape == frame.shape
