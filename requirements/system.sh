@@ -9,6 +9,8 @@ need openbox openbox
 need dbus-daemon dbus
 # a GTK 3 window for the capture bench and the tests of fields
 need zenity zenity
+need node nodejs
+need npm npm
 [ -x /usr/libexec/at-spi-bus-launcher ] || [ -x /usr/lib/at-spi2-core/at-spi-bus-launcher ] || packages="$packages at-spi2-core"
 [ -d /usr/share/fonts/truetype/dejavu ] || packages="$packages fonts-dejavu-core"
 need softhsm2-util softhsm2

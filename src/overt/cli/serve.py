@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from overt.cli.members import read_passphrase
-from overt.cli.options import NEW_FOLDER
+from overt.cli.options import FILE, NEW_FOLDER
 from overt.cli.output import emit, exit_codes, json_option
 from overt.cli.participant import passphrase_option
 from overt.protocol.errors import DataError, SealError, UsageError, VaultError
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fastapi import FastAPI
+
+    from overt.console.vaultdata import VaultData
 
 LOOPBACK = "127.0.0.1"
 _PORT = click.IntRange(0, 65535)
@@ -53,6 +55,11 @@ _PORT = click.IntRange(0, 65535)
     help="Where epoch roots lie: keyring: , pkcs11:MODULE?token=LABEL ,"
     " openbao:https://HOST/MOUNT or aws-kms:REGION .",
 )
+@click.option(
+    "--login",
+    type=FILE,
+    help="TOML file of the login provider; without it, only this machine logs in.",
+)
 @click.option("--parent", type=int, hidden=True, help="Pipe that ends with the parent.")
 @click.option("--only", type=click.Choice(["vault", "broker"]), help="Start one alone.")
 @passphrase_option
@@ -67,6 +74,7 @@ def serve(
     objects: str,
     keys: str,
     only: str | None,
+    login: Path | None,
     parent: int | None,
     passphrase_file: Path | None,
     as_json: bool,
@@ -100,7 +108,7 @@ def serve(
             run_app(_broker(data, programme, passphrase_file, places), bound)
     elif only == "vault":
         with bind(port) as bound:
-            run_app(_vault(data, programme, broker_port, places), bound)
+            run_app(_vault(data, programme, broker_port, places, login), bound)
     else:
         ports = check_ports({"vault": port, "broker": broker_port})
         supervise(data, ports, tell=lambda text: _tell(text, as_json=as_json))
@@ -168,13 +176,17 @@ def _broker(
 
 
 def _vault(
-    data: Path, programme: Path, broker_port: int, places: dict[str, str]
+    data: Path,
+    programme: Path,
+    broker_port: int,
+    places: dict[str, str],
+    login: Path | None,
 ) -> FastAPI:
     import httpx
 
     from overt.cli.founding import read_programme
     from overt.cli.services import read_service_key, read_token
-    from overt.console.app import PREFIX, create_console
+    from overt.console.app import PREFIX
     from overt.console.vaultdata import VaultData
     from overt.vault.govern.roster import Roster
     from overt.vault.ingest.app import Settings, create_app
@@ -198,9 +210,27 @@ def _vault(
         read_service_key(data, "lease"),
     )
     app = create_app(settings)
-    console = create_console(VaultData(settings.registry(), settings.log_folder))
-    app.mount(PREFIX, console)
+    facts = VaultData(settings.registry(), settings.log_folder)
+    app.mount(PREFIX, _console(facts, login))
     return app
+
+
+def _console(facts: VaultData, login: Path | None) -> FastAPI:
+    """Return the pages, for this machine alone or behind a login provider."""
+    from urllib.parse import urlsplit
+
+    from overt.cli.loggingin import read_provider
+    from overt.console.app import create_console
+
+    if login is None:
+        return create_console(facts)
+    from overt.console.oidc import OpenId
+
+    provider = read_provider(login)
+    host = urlsplit(provider.redirect).hostname or ""
+    return create_console(
+        facts, hosts=(host,), local_only=False, openid=OpenId(provider)
+    )
 
 
 def run_app(app: FastAPI, bound: socket.socket) -> None:

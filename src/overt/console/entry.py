@@ -53,7 +53,12 @@ async def login(request: Request) -> JSONResponse:
 
 
 def _check_near(request: Request) -> None:
-    """Refuse a login from another machine where the console is local only."""
+    """Refuse a login from another machine, or past the login provider."""
+    if request.app.state.openid is not None:
+        raise GovernError(
+            "This console lets in by its login provider alone.",
+            remedy="Open its pages in a browser and log in there.",
+        )
     if not request.app.state.local_only:
         return
     try:
@@ -78,8 +83,10 @@ def _code_for(request: Request, body: bytes) -> str:
 @router.get("/enter", dependencies=[Depends(Anyone("it shows an empty form"))])
 def enter_page(request: Request) -> HTMLResponse:
     """Show the form that takes the one-time code."""
-    layout = layout_of(request, None)
-    return pages_of(request).html("enter.html", layout, how=_HOW, command=commands.OPEN)
+    layout, pages = layout_of(request, None), pages_of(request)
+    if request.app.state.openid is not None:
+        return pages.html("provider.html", layout)
+    return pages.html("enter.html", layout, how=_HOW, command=commands.OPEN)
 
 
 @router.post("/enter", dependencies=[Depends(Anyone("the one-time code is the proof"))])

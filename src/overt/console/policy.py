@@ -5,7 +5,7 @@ from the signed programme as it stands now. A route without a policy does not pa
 the tests; a role that no policy names sees nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Form
@@ -147,6 +147,11 @@ def find_viewer(request: Request) -> Viewer | None:
     if session is None:
         return None
     try:
-        return Viewer(desk.data.programme().member(session.subject), token)
+        member = desk.data.programme().member(session.subject)
     except DataError:
         return None
+    if session.roles is not None:
+        # what the provider took away since is gone when the session ends
+        roles = tuple(role for role in member.roles if role in session.roles)
+        member = replace(member, roles=roles)
+    return Viewer(member, token)

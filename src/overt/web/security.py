@@ -40,6 +40,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+_HSTS = "max-age=63072000; includeSubDomains"
 _ASK_AGAIN = "Load the page again from its own address, then repeat."
 
 
@@ -69,6 +70,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers[name] = value
+                if scope.get("scheme") == "https":
+                    headers["Strict-Transport-Security"] = _HSTS
             await send(message)
 
         if self._hosts and host_name(Headers(scope=scope)) not in self._hosts:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -32,11 +32,13 @@ class Session:
         subject: Whose it is.
         since_s: When its owner logged in, Unix seconds.
         expires_s: Until when it holds.
+        roles: The only roles that it has; all that its owner has where None.
     """
 
     subject: str
     since_s: int
     expires_s: int
+    roles: tuple[str, ...] | None = None
 
 
 class SessionStore(Protocol):
@@ -53,6 +55,9 @@ class SessionStore(Protocol):
 
     def expire(self, now_s: int) -> None:
         """Forget what has expired."""
+
+    def end_of(self, subject: str) -> None:
+        """Remove every session of somebody."""
 
 
 class MemorySessions:
@@ -81,6 +86,13 @@ class MemorySessions:
         with self._lock:
             for token, session in list(self._sessions.items()):
                 if session.expires_s <= now_s:
+                    del self._sessions[token]
+
+    def end_of(self, subject: str) -> None:
+        """Remove every session of somebody."""
+        with self._lock:
+            for token, session in list(self._sessions.items()):
+                if session.subject == subject:
                     del self._sessions[token]
 
 
@@ -123,10 +135,18 @@ class Sessions:
             return None
         return self.start(found.subject, now_s)
 
-    def start(self, subject: str, now_s: int) -> str:
-        """Begin a session and return its secret, for the cookie."""
+    def start(
+        self, subject: str, now_s: int, roles: tuple[str, ...] | None = None
+    ) -> str:
+        """Begin a session and return its secret, for the cookie.
+
+        Args:
+            subject: Whose it is.
+            now_s: Unix seconds now.
+            roles: The only roles that it has; all that its owner has where None.
+        """
         self._store.expire(now_s)
-        return self._put(Session(subject, now_s, now_s + self._life_s))
+        return self._put(Session(subject, now_s, now_s + self._life_s, roles))
 
     def find(self, token: str, now_s: int) -> Session | None:
         """Return the session of a cookie if it still holds."""
@@ -148,15 +168,18 @@ class Sessions:
         ending = min(session.expires_s, now_s + _GRACE_S)
         if ending == session.expires_s:
             return None
-        self._store.put(
-            _sha256(token), Session(session.subject, session.since_s, ending)
-        )
+        self._store.put(_sha256(token), replace(session, expires_s=ending))
         expires_s = min(now_s + self._life_s, latest)
-        return self._put(Session(session.subject, session.since_s, expires_s))
+        return self._put(replace(session, expires_s=expires_s))
 
     def end(self, token: str) -> None:
         """End a session."""
         self._store.take(_sha256(token))
+
+    def end_all(self, subject: str) -> None:
+        """End every session and code of somebody."""
+        self._store.end_of(subject)
+        self._codes.end_of(subject)
 
     def _put(self, session: Session) -> str:
         token = secrets.token_urlsafe(32)
