@@ -50,11 +50,7 @@ def provider(accounts: dict[str, Any], redirect: str) -> Iterator[str]:
     }
     settings = json.dumps({"accounts": accounts, "client": client})
     process = subprocess.Popen(
-        [
-            str(shutil.which("node")),
-            "provider.mjs",
-            json.dumps({"accounts": accounts, "client": client}),
-        ],
+        [str(shutil.which("node")), "provider.mjs", settings],
         cwd=installed(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
