@@ -158,7 +158,7 @@ class World:
                 self.database,
                 self.objects,
                 self.anchor,
-                BrokerClient(self.broker, TOKEN),
+                BrokerClient(self.broker, TOKEN, clock),
                 self.folder / "log",
                 self.services["receipt"],
                 self.services["lease"],

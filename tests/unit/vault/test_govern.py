@@ -96,7 +96,8 @@ def test_service_routes_need_the_token(world: Any, path: str) -> None:
 
 
 def test_the_server_cannot_write_reads_or_nonsense(world: Any) -> None:
-    client = BrokerClient(world.broker, world.broker_app.state.gate.service_token)
+    token = world.broker_app.state.gate.service_token
+    client = BrokerClient(world.broker, token, lambda: world.now_s)
     for entries in ([{"kind": "read"}], [{}], ["text"], []):
         with pytest.raises(VaultError, match="refused"):
             client.append(entries)  # type: ignore[arg-type]

@@ -6,7 +6,6 @@ or a refusal. A route without one of the declarations here fails the test suite.
 
 from __future__ import annotations
 
-import hmac
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -17,11 +16,11 @@ from overt.protocol.errors import DataError, GovernError
 from overt.protocol.routes import MAX_SEGMENT_BYTES, SEGMENTS
 from overt.vault.govern.callers import Call, Caller, identify
 from overt.vault.govern.halt import current_state
+from overt.vault.govern.passes import check_pass
 from overt.vault.govern.policy import check
 from overt.vault.govern.refusals import (
     HaltedError,
     TooLargeError,
-    UnsignedError,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class Gate:
     Attributes:
         database: Devices and the calls that were made.
         roster: The signed programme.
-        service_token: What the vault server shows to the broker; empty admits nobody.
+        service_token: The secret of the vault server's passes; empty admits nobody.
         clock: Unix seconds now.
     """
 
@@ -91,22 +90,20 @@ class ByInvitation(Anyone):
 
 
 class ByToken:
-    """A route for the vault server, which shows the service token."""
+    """A route for the vault server, which shows a pass made with the service token."""
 
     policy = "service token"
 
-    def __call__(self, request: Request) -> None:
+    def __call__(self, request: Request, body: Body) -> None:
         """Admit the vault server.
 
         Raises:
-            UnsignedError: The token is missing or another.
+            UnsignedError: There is no pass, an old one, or another call's.
         """
         gate: Gate = request.app.state.gate
-        shown = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not gate.service_token or not hmac.compare_digest(
-            shown.encode(), gate.service_token.encode()
-        ):
-            raise UnsignedError("The call shows no valid service token.")
+        shown = request.headers.get("authorization", "")
+        route, now_s = request.url.path, int(gate.clock())
+        check_pass(shown, gate.service_token, route, body, now_s)
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,23 @@
 """The vault server's line to the key broker: append to the log, destroy a key.
 
-Stage: behind ingest. In: log entries, a pseudonym; out: numbers, an epoch. It shows
-the service token, which opens nothing.
+Stage: behind ingest. In: log entries, a pseudonym; out: numbers, an epoch. Each
+call carries a pass of its own, which opens nothing.
 """
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from overt.protocol import routes
+from overt.protocol.canonical import canonical_bytes
 from overt.protocol.errors import NetworkError, VaultError
+from overt.vault.govern.passes import make_pass
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from overt.protocol.canonical import Json
 
@@ -26,12 +29,17 @@ class BrokerClient:
 
     Args:
         client: An HTTP client whose base URL is the broker's.
-        token: The service token.
+        token: The service token; passes are made with it, it never travels.
+        clock: Unix seconds now.
     """
 
-    def __init__(self, client: httpx.Client, token: str) -> None:
-        self._client = client
-        self._headers = {"Authorization": f"Bearer {token}"}
+    def __init__(
+        self,
+        client: httpx.Client,
+        token: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client, self._token, self._clock = client, token, clock
 
     def append(self, entries: Sequence[Json]) -> list[int]:
         """Append entries to the log; return their numbers once durable.
@@ -54,7 +62,10 @@ class BrokerClient:
 
     def _post(self, route: str, body: Json) -> dict[str, Any]:
         try:
-            answer = self._client.post(route, json=body, headers=self._headers)
+            data = canonical_bytes(body)
+            proof = make_pass(self._token, route, data, int(self._clock()))
+            headers = {"Authorization": proof, "Content-Type": "application/json"}
+            answer = self._client.post(route, content=data, headers=headers)
         except httpx.HTTPError as error:
             raise NetworkError("The key broker is away.", remedy=_REMEDY) from error
         if answer.status_code != 200:
