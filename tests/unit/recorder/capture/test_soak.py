@@ -1,0 +1,109 @@
+"""Hours of a desk in short: windows come and go, the layout changes, hands never rest.
+
+Ten minutes with `make long`, some seconds in every run: no event is missed, and neither
+memory nor handles grow.
+"""
+
+import os
+import random
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from Xlib import X
+
+from overt.protocol.records import EventKind
+
+pytestmark = pytest.mark.display
+LAYOUTS = ("us", "de", "fr", "ru", "us,gr")
+MOST_GROWN_BYTES = 48 << 20
+
+
+def _memory_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _handles() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+class Desk:
+    """Does something at random, and notes what hands did."""
+
+    def __init__(self, painter: Any, name: str) -> None:
+        self.painter, self.name = painter, name
+        self.chance = random.Random(11)  # noqa: S311 - a script, no secret
+        self.windows: list[Any] = []
+        self.injected: list[tuple[int, int, int]] = []
+        self.at = (0, 0)
+
+    def act(self) -> None:
+        self.chance.choice(
+            (self.move, self.move, self.click, self.window, self.paint)
+        )()
+
+    def move(self) -> None:
+        for _ in range(self.chance.randint(5, 60)):
+            before = self.at
+            while self.at == before:
+                self.at = self.chance.randrange(600), self.chance.randrange(380)
+            self.painter.fake(X.MotionNotify, 0, *self.at)
+            self.injected.append((EventKind.MOTION, *self.at))
+
+    def click(self) -> None:
+        for kind, fake in (
+            (EventKind.BUTTON_PRESS, X.ButtonPress),
+            (EventKind.BUTTON_RELEASE, X.ButtonRelease),
+        ):
+            self.painter.fake(fake, 1)
+            self.injected.append((kind, *self.at))
+
+    def window(self) -> None:
+        if len(self.windows) > 4:
+            self.windows.pop(self.chance.randrange(len(self.windows))).destroy()
+        x, y = self.chance.randrange(400), self.chance.randrange(250)
+        colour = self.chance.randrange(1 << 24)
+        self.windows.append(self.painter.window(x, y, 200, 120, colour=colour))
+
+    def paint(self) -> None:
+        if self.windows:
+            window = self.chance.choice(self.windows)
+            self.painter.fill(window, self.chance.randrange(1 << 24), 5, 5, 150, 90)
+
+    def lay_out(self) -> None:
+        layout = self.chance.choice(LAYOUTS)
+        command = ["/usr/bin/setxkbmap", "-display", self.name, "-layout", layout]
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("seconds", [6, pytest.param(600, marks=pytest.mark.long)])
+@pytest.mark.timeout(1500)
+def test_nothing_is_missed_and_nothing_grows(
+    bench: Any, painter: Any, x_server: str, replay: Any, seconds: int
+) -> None:
+    base = painter.window(0, 0, 640, 400)
+    painter.focus(base)
+    recorder, desk = bench(), Desk(painter, x_server)
+    end_s, warm_s = time.monotonic() + seconds, time.monotonic() + seconds / 3
+    at_first: tuple[int, int] | None = None
+    while time.monotonic() < end_s:
+        for _ in range(10):
+            desk.act()
+            time.sleep(0.02)
+        desk.lay_out()
+        if at_first is None and time.monotonic() >= warm_s:
+            at_first = _memory_bytes(), _handles()
+    assert at_first is not None
+    assert _handles() <= at_first[1] + 2  # a file of the segment that is being begun
+    assert _memory_bytes() <= at_first[0] + MOST_GROWN_BYTES
+    found = [
+        (kind, x, y)
+        for segment in recorder.stop()
+        for kind, _, x, y in replay(segment).events()
+    ]
+    assert found == desk.injected
+    for window in [*desk.windows, base]:
+        window.destroy()
