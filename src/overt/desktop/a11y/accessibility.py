@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from overt.desktop.a11y.applications import Applications
 from overt.desktop.a11y.bus import ACCESSIBLE, CALL_S, AccessibilityBus, Request, get
-from overt.desktop.a11y.focus import UNKNOWN, Focus, FocusChange
+from overt.desktop.a11y.focus import PASSWORD_ROLE, UNKNOWN, Focus, FocusChange
 from overt.desktop.a11y.states import FOCUSED, is_shown, state_bits, state_names
 from overt.desktop.a11y.tree import (
     BUDGET_S,
@@ -42,6 +42,7 @@ _DOCUMENT = "org.a11y.atspi.Document"
 _URL_ATTRIBUTES = ("DocURL", "URI")
 _SCREEN = 0
 _HOPS = 40
+_PASSWORD_NUMBER = 40  # ATSPI_ROLE_PASSWORD_TEXT
 
 
 _LABELLED = frozenset(
@@ -144,6 +145,8 @@ class Accessibility:
 
     def _field(self, ref: Ref, role: str) -> Focus:
         """The focus on a field; a password is remembered."""
+        if not role:
+            return UNKNOWN
         focus = self._applications.focus_on(ref, role)
         if focus.is_password:
             self._meet([ref])
@@ -255,8 +258,8 @@ class Accessibility:
             return
         ref = (signal.sender, signal.path)
         self._focused[signal.sender] = ref
-        role = self._bus.call(Request(ref, ACCESSIBLE, "GetRoleName"))
-        focus = self._field(ref, str(role)) if role else UNKNOWN
+        named, number = self._bus.call_all(_role_requests(ref), CALL_S)
+        focus = self._field(ref, _role(named, number))
         self._changes.append(FocusChange(signal.t_ns, focus))
 
     def _still_focused(self, name: str) -> Focus | None:
@@ -264,14 +267,11 @@ class Accessibility:
         ref = self._focused.get(name)
         if ref is None:
             return None
-        asked = [
-            Request(ref, ACCESSIBLE, "GetState"),
-            Request(ref, ACCESSIBLE, "GetRoleName"),
-        ]
-        states, role = self._bus.call_all(asked, CALL_S)
-        if role is None or not state_bits(states) & FOCUSED:
+        asked = [Request(ref, ACCESSIBLE, "GetState"), *_role_requests(ref)]
+        states, named, number = self._bus.call_all(asked, CALL_S)
+        if named is None or number is None or not state_bits(states) & FOCUSED:
             return None
-        return self._field(ref, str(role))
+        return self._field(ref, _role(named, number))
 
     def _inner(self, element: Ref, x_px: int, y_px: int) -> Ref | None:
         asked = (x_px, y_px, _SCREEN)
@@ -319,3 +319,17 @@ class Accessibility:
         ]
         replies = self._bus.call_all(asked, CALL_S)
         return next((str(url) for url in replies if url), None)
+
+
+def _role_requests(ref: Ref) -> list[Request]:
+    return [Request(ref, ACCESSIBLE, each) for each in ("GetRoleName", "GetRole")]
+
+
+def _role(named: Any, number: Any) -> str:
+    """The role of an object; empty where it did not tell both its name and number.
+
+    Qt calls a password field `text` and tells what it is by the number alone.
+    """
+    if named is None or number is None:
+        return ""
+    return PASSWORD_ROLE if number == _PASSWORD_NUMBER else str(named)
