@@ -8,7 +8,7 @@ from typing import Any
 
 from book import EXPIRES_UTC_S, PASSPHRASE, Book, an_id, pretty, sealer, signer
 
-from overt.protocol import consent, grants, halt, keyfile
+from overt.protocol import consent, derived, grants, halt, keyfile
 from overt.protocol import invitation as invitations
 from overt.protocol import programme as programmes
 from overt.protocol import records as r
@@ -444,3 +444,33 @@ def add_passkey_approvals(book: Book, digest: str) -> None:
             "SealError",
             "has not signed these bytes",
         )
+
+
+def add_derived(book: Book) -> None:
+    made = derived.Derived(
+        an_id("ds"), "dataset", an_id("req"), "ab" * 32, "researcher", "cd" * 32,
+        (an_id("seg"),),
+    )  # fmt: skip
+    model = replace(made, derived="model-1", kind="model", segments=(), made_of=("x",))
+    wish = derived.Export(
+        an_id("ds"), an_id("req"), "Example Ltd", "researcher", "2026-11-23T10:00:00Z"
+    )
+    found = derived.Decision("model-1", "kept", "A small part.", "2026-11-23T10:00:00Z")
+    by, two = signer("researcher"), [signer("steward"), signer("representative")]
+    book.valid("derived.json", "derived", "a dataset",
+               pretty(derived.sign_derived(made, by)))  # fmt: skip
+    book.valid("derived-model.json", "derived", "a model",
+               pretty(derived.sign_derived(model, by)))  # fmt: skip
+    book.bad("derived-empty.json", "derived", "a dataset of no segment",
+             pretty(derived.sign_derived(replace(made, segments=()), by)),
+             "DataError", "names its segments")  # fmt: skip
+    book.bad("derived-forged.json", "derived", "signed by the approver",
+             pretty(derived.sign_derived(made, signer("approver"))),
+             "SealError", "1 are needed")  # fmt: skip
+    book.valid("export.json", "export", "an export in clear",
+               pretty(derived.sign_export(wish, by)))  # fmt: skip
+    book.valid("decision.json", "decision", "two people keep a model",
+               pretty(derived.sign_decision(found, two)))  # fmt: skip
+    book.bad("decision-one.json", "decision", "a steward alone",
+             pretty(derived.sign_decision(found, two[:1])),
+             "SealError", "1 are needed")  # fmt: skip

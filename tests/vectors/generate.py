@@ -16,6 +16,7 @@ from containers import add_blobs, add_releases, add_sealed, add_segments, add_sp
 from documents import (
     add_access,
     add_consents,
+    add_derived,
     add_key_file,
     add_programmes,
     the_programme,
@@ -33,6 +34,7 @@ def generate(folder: Path) -> None:
     add_programmes(book, programme)
     add_consents(book, programme)
     add_access(book, programme)
+    add_derived(book)
     add_actions(book)
     add_log(book)
     add_spool(book)

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from overt.protocol import actions, consent, errors, grants, halt, release, tlog
+from overt.protocol import (
+    actions,
+    consent,
+    derived,
+    errors,
+    grants,
+    halt,
+    release,
+    tlog,
+)
 from overt.protocol import invitation as invitations
 from overt.protocol import programme as programmes
 from overt.protocol import segment as segments
@@ -100,6 +109,9 @@ def read_document(data: bytes, kind: str) -> Any:
         "lease": lambda body: consent.verify_lease(body, programme(), nonce="a" * 22),
         "request": lambda body: grants.verify_request(body, programme()),
         "approval": lambda body: grants.verify_approval(body, programme()),
+        "derived": lambda body: derived.verify_derived(body, programme()),
+        "export": lambda body: derived.verify_export(body, programme()),
+        "decision": lambda body: derived.verify_decision(body, programme()),
         "halt": lambda body: halt.verify_halt(body, programme()),
         "key": lambda body: unlock_secret(body, KEYS["passphrase"]),
     }
