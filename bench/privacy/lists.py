@@ -26,7 +26,7 @@ import wordfreq
 from overt.redact.lists import LANGUAGES, brands, sections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 LISTS = Path(__file__).parents[2] / "src/overt/redact/lists"
 DEPTH = 24_000  # places of the ranking that are looked at
@@ -52,6 +52,10 @@ TELLING = {
     "fr": r".*(ologues?|ite|ose|émie|pathie|algie|istes?|isme|ais|aise|aises|ville)",
     "pt": r".*(ólog[oa]s?|ite|ose|emia|patia|algia|istas?|ismo|ense|enses)",
 }
+ENDINGS = {
+    "en": "s es", "de": "s es n en e er em innen", "es": "s es", "fr": "s x es",
+    "pt": "s es",
+}  # fmt: skip
 SPARED = {
     "en": "man men human woman list lists exist exists insist assist persist consist"
     " resist these cheese common comment comments specimen acumen demand",
@@ -98,28 +102,48 @@ def main(site: str) -> None:
 def _words(
     lang: str, first: set[str], others: set[str], never: set[str]
 ) -> Iterator[str]:
+    allowed = _allowed(lang, never)
+    parts = sections(lang)
+    names = first | others
+    for rank, word in enumerate(wordfreq.top_n_list(lang, DEPTH)):
+        if not LETTERS.fullmatch(word) or len(word) < 2:
+            continue
+        if word in parts["more"]:
+            yield f"{word} ~" if word in names else word
+        elif not allowed(word):
+            continue
+        elif word in parts["keep"] or (word in first and rank < FIRST_DEPTH):
+            yield f"{word} ~"
+        elif word not in names:
+            yield word
+        elif word not in first and rank < NAME_DEPTH:
+            yield f"{word} ~"
+
+
+def _allowed(lang: str, never: set[str]) -> Callable[[str], bool]:
+    """Whether a word is in a dictionary and in no list of what may be somebody's."""
     known = _dictionary(lang)
     parts = sections(lang)
     taken = {word for name in SENSITIVE for word in parts.get(name, ())}
+    taken |= set(_inflected(parts, ENDINGS[lang]))
+    taken |= never - parts["function"]
     spared = set(SPARED[lang].split())
-    kept = set(parts["keep"])
     telling = re.compile(TELLING[lang])
-    for rank, word in enumerate(wordfreq.top_n_list(lang, DEPTH)):
-        if not LETTERS.fullmatch(word) or word in taken or len(word) < 2:
-            continue
-        if word in never and word not in parts["function"]:
-            continue
-        if not known(word) or (telling.fullmatch(word) and word not in spared):
-            continue
-        if word in kept:
-            yield f"{word} ~"
-        elif word in first:
-            if rank < FIRST_DEPTH:
-                yield f"{word} ~"
-        elif word not in others:
-            yield word
-        elif rank < NAME_DEPTH:
-            yield f"{word} ~"
+
+    def allowed(word: str) -> bool:
+        if word in taken or not known(word):
+            return False
+        return word in spared or not telling.fullmatch(word)
+
+    return allowed
+
+
+def _inflected(parts: dict[str, frozenset[str]], endings: str) -> Iterator[str]:
+    """Further forms of words that tell a trade, a disease, a relative, a people."""
+    for name in ("job", "health", "kin", "group"):
+        for word in parts[name]:
+            if len(word) > 3:
+                yield from (word + ending for ending in endings.split())
 
 
 def _dictionary(lang: str) -> Any:

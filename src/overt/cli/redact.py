@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from overt.protocol.canonical import Json
 
+Needed = dict[str, "type | tuple[type, ...]"]  # name of a field -> what it may be
 _READ_BYTES: Final = 1 << 20  # taken at once, or less if the writer pauses
 
 
@@ -66,6 +68,33 @@ def text(level: Any, lang: str, as_json: bool) -> None:
     _answer({"id": object, "text": str}, judge, as_json=as_json)
 
 
+@redact.command(epilog=exit_codes(DataError))
+@json_option
+def classify(as_json: bool) -> None:
+    """Say which windows are never recorded, and why.
+
+    Reads JSON lines with "app", "url" and "title" from standard input ("url" may be
+    null); writes a line with "class" (null for a window that may be recorded) and
+    "reason" for each. A line that cannot be read is told on standard error by its
+    number, and the exit code is 8.
+    """
+    try:
+        from overt.redact.classify import sensitive
+    except ImportError as error:
+        raise _no_library() from error
+
+    def judge(rows: list[Json]) -> list[Json]:
+        found = [sensitive(row["app"], row["url"], row["title"]) for row in rows]
+        return [
+            {"class": one.name, "reason": f"{one.reason} ({one.source})"}
+            if one
+            else {"class": None, "reason": "no rule matches"}
+            for one in found
+        ]
+
+    _answer({"app": str, "url": (str, NoneType), "title": str}, judge, as_json=as_json)
+
+
 def _no_library() -> UsageError:
     return UsageError(
         "Masking needs libraries that are not installed.",
@@ -74,7 +103,7 @@ def _no_library() -> UsageError:
 
 
 def _answer(
-    needed: dict[str, type],
+    needed: Needed,
     judge: Callable[[list[Json]], list[Json]],
     *,
     as_json: bool,
@@ -115,7 +144,7 @@ def _batches() -> Iterator[list[tuple[int, bytes]]]:
         yield [(number + 1, rest)]
 
 
-def _row(line: bytes, needed: dict[str, type]) -> Json:
+def _row(line: bytes, needed: Needed) -> Json:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:

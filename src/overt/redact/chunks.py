@@ -77,6 +77,7 @@ class Role(IntFlag):
     KNOWN_NAME = 1 << 29
     PRONOUN = 1 << 30
     NOUN = 1 << 31
+    OWN = 1 << 32  # my, his
 
 
 _ROLES: Final = {
@@ -87,6 +88,7 @@ _ROLES: Final = {
     "as": Role.AS, "job": Role.JOB, "health": Role.HEALTH, "street": Role.STREET,
     "org": Role.ORG, "title": Role.TITLE, "interface": Role.INTERFACE,
     "keep": Role.KEPT,
+    "own": Role.OWN,
 }  # fmt: skip
 _KINDS: Final = {
     "number": Kind.NUMBER, "date": Kind.DATE, "unit": Kind.NUMBER, "job": Kind.OTHER,
@@ -111,9 +113,10 @@ _OPENING: Final = "([{¿¡*•\u2013\u2014-#>|…" + _QUOTES
 _CLOSING: Final = ")]}*|…" + _QUOTES
 _ENDING: Final = ".!?…"
 _LETTERS: Final = re.compile(r"[A-Za-zÀ-ÖØ-öø-ÿŒœŠšŽžẞ]+")
+_INITIALS: Final = re.compile(r"\W*(?:\w{1,3}\.)+")
 _PARTS: Final = re.compile(r"[-/\u2013\u2019']")
 
-# layout of a verdict: class 4 bits, case 2, kind 4, lead 8, trail 8, roles 32
+# layout of a verdict: class 4 bits, case 2, kind 4, lead 8, trail 8, roles 33
 CASE, KIND, LEAD, TRAIL, ROLES = 4, 6, 10, 18, 26  # lowest bits
 _MOST: Final = 255
 _ABBREVIATED: Final = 4  # letters of a word that may end in a full stop
@@ -186,9 +189,11 @@ class Vocabulary:
             core = unicodedata.normalize("NFC", core)
         cls, case, kind, more = self._word(core)
         if cls is Class.TECHNICAL:
+            if _INITIALS.fullmatch(chunk):
+                roles &= ~Role.SENTENCE
             lead, trail = _technical_borders(chunk, lead, trail)
-        elif cls >= Class.UNKNOWN and len(core) <= _ABBREVIATED and chunk[-1] == ".":
-            trail = 0
+        elif cls >= Class.UNKNOWN and len(core) <= _ABBREVIATED and trail:
+            trail -= chunk[len(chunk) - trail] == "."
             if more & (Role.TITLE | Role.LETTER):
                 roles &= ~(Role.SENTENCE | Role.COMMA)
         verdict = _pack(
@@ -299,9 +304,12 @@ def _technical_borders(chunk: str, lead: int, trail: int) -> tuple[int, int]:
     """Less is left out beside what may be a secret: its signs may be part of it."""
     lead = min(lead, len(chunk) - len(chunk.lstrip("([{" + _QUOTES)))
     bare = chunk.rstrip(",;")
-    if bare.endswith(".") and bare == chunk:
+    if bare == chunk and bare.endswith(".") and not _INITIALS.fullmatch(bare):
         bare = bare[:-1]
-    bare = bare.rstrip(")]}" + _QUOTES)
+    closed = 0
+    while closed < lead and bare[-1] in _CLOSING:
+        bare, closed = bare[:-1], closed + 1
+    lead = closed if chunk[:1] in "([{" else lead
     return lead, min(trail, len(chunk) - len(bare))
 
 

@@ -106,6 +106,7 @@ def masked(scene: Scene, ruled: Mask, joined: Mask) -> Mask:
     hidden |= _long_runs(scene)
     hidden |= _bridges(scene, hidden)
     hidden |= _short(scene)
+    hidden |= _articles(scene, hidden)
     return hidden & (scene.words | ruled)
 
 
@@ -189,6 +190,7 @@ def _told(scene: Scene) -> Mask:
     secret |= is_ & was(has(Role.SECRET)) & linked
     signs = ~scene.words & colon
     secret |= signs & was(has(Role.SECRET)) & ~scene.borders.line
+    everything[has(Role.SECRET) & after(scene.content | ~scene.function)] = 4
     everything[secret] = 24
     stop = scene.sentence | scene.borders.line
     found = _carry(scene, content, stop | scene.soft, through=_THROUGH)
@@ -242,7 +244,11 @@ def _spread(scene: Scene, hidden: Mask) -> Mask:
     found |= _carry_left(scene, left)
     number = scene.least(Class.TECHNICAL) | has(Role.NUMBER)
     unit = has(Role.UNIT)
-    found |= unit & before(number | (unit & before(number))) & ~scene.borders.text
+    near = number
+    for _ in range(3):
+        near = before(near) & ~scene.borders.text
+        found |= unit & near
+        near &= unit | (has(Role.JOINER | Role.AS | Role.ARTICLE) & scene.function)
     return found
 
 
@@ -276,9 +282,20 @@ def _bridges(scene: Scene, hidden: Mask) -> Mask:
     joiner = scene.has(Role.JOINER) & ~scene.least(Class.UNKNOWN)
     inside = ~scene.hard & ~after(scene.hard, fill=True)
     one = joiner & before(hidden) & after(hidden) & inside
+    amount = hidden & scene.has(Role.UNIT)
+    rate = scene.has(Role.AS) & scene.function & before(amount) & after(amount)
+    one |= rate & inside
     pair = joiner & after(joiner) & before(hidden) & after(after(hidden)) & inside
     pair &= after(inside)
     return one | pair | before(pair)
+
+
+def _articles(scene: Scene, hidden: Mask) -> Mask:
+    """Articles before what is masked: they belong to names, offices and trades."""
+    article = (
+        scene.has(Role.ARTICLE) & ~scene.has(Role.OWN) & ~scene.least(Class.UNKNOWN)
+    )
+    return article & after(hidden & ~scene.soft)
 
 
 def _short(scene: Scene) -> Mask:

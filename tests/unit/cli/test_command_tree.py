@@ -24,6 +24,7 @@ PAGES = " ".join(
     for page in [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
 )
 SPECIFIED = """
+    redact classify
     programme create|show|invite|halt|resume; enrol; record; status; pause; resume
     consent show|give|withdraw|receipt; task begin|end; review; send; export; serve
     access request|approve|list; release; refine; train; evaluate; log verify|key

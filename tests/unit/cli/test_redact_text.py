@@ -41,3 +41,18 @@ def test_what_is_no_text_in_utf_8_is_no_line() -> None:
     told = [json.loads(line) for line in result.stderr.splitlines()]
     assert told[0]["line"] == 1
     assert told[1]["exit_code"] == 8
+
+
+def test_windows_are_classified_line_by_line() -> None:
+    lines = [
+        '{"app": "Firefox", "url": "https://a-clinic.example", "title": "Welcome"}',
+        '{"app": "gedit", "url": null, "title": "notes.txt"}',
+        '{"app": "gedit"}',
+    ]
+    result = CliRunner().invoke(main, ["redact", "classify"], "\n".join(lines))
+    assert result.exit_code == 8
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert first["class"] == "health"
+    assert "clinic" in first["reason"]
+    assert second["class"] is None
+    assert "Line 3 " in result.stderr
