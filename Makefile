@@ -34,10 +34,13 @@ long: setup ## soak, fuzz and kill loops
 bench-capture: setup ## what recording loses and costs, beside others
 	@$(PY) -m bench.capture $(BENCH)
 
+bench-masking: setup ## what masking leaves, covers and costs, beside others
+	@PYTHONHASHSEED=0 $(PY) -m bench.masking $(BENCH)
+
 lock: ## write the lock files anew
 	requirements/compile.sh
 
 clean: ## remove what demo and tests left
 	rm -rf .demo demo-report bench-report .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo demo-full lint test test-attacks long bench-capture lock clean
+.PHONY: help setup demo demo-full lint test test-attacks long bench-capture bench-masking lock clean

@@ -8,6 +8,7 @@ or sent. What cannot be judged (another language, another script) is masked.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
@@ -28,6 +29,9 @@ Places = npt.NDArray[np.int64]
 
 _SPACES: Final = np.array([chr(code).isspace() for code in range(0x3002)])
 _LENGTHS: Final = ((4, "short"), (16, "medium"), (64, "long"))
+_OWN: Final = re.compile(
+    rf"(?:\s*\[(?:{'|'.join(Kind.__members__)}):(?:short|medium|long|page)\])+\s*"
+)
 _JOINED: Final = 5  # letters of the shortest name that is looked for in two words
 
 
@@ -95,10 +99,18 @@ def spans_of(
 
 
 def mask_text(text: str, level: Level, lang: str = "en") -> str:
-    """Return a text with a placeholder `[KIND:length]` in place of each span."""
+    """Return a text with a placeholder `[KIND:length]` in place of each span.
+
+    What is a placeholder already stays, so that masking twice is masking once.
+    """
     parts, place = [], 0
     for start, end, label in spans(text, level, lang):
-        parts += [text[place:start], f"[{label}:{length(end - start)}]"]
+        value = text[start:end]
+        own = _OWN.fullmatch(value) is not None
+        parts += [
+            text[place:start],
+            value if own else f"[{label}:{length(len(value))}]",
+        ]
         place = end
     return "".join([*parts, text[place:]])
 

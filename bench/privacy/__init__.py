@@ -1,0 +1,1 @@
+"""Samples with known sensitive parts, and what masking leaves of them."""
