@@ -16,13 +16,12 @@ from bench.privacy import peers
 from bench.privacy.keys import secrets
 from bench.privacy.mangle import mistyped, split
 from bench.privacy.prose import LANGUAGES, Sample, samples
-from overt.redact.chunks import DEPTH
 from overt.redact.text import spans_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-DEPTHS = (500, 1_000, 2_000, 4_000, 6_000, DEPTH, 12_000, 16_000)
+DEPTHS = (500, 1_000, 2_000, 4_000, 6_000, 9_000, 12_000, 16_000)
 SEED, COUNT, BATCH = 11, 120, 256
 SPEED_CHARS = 2_000_000
 PEER_TEXTS = 150  # texts of a set that slow peers see
@@ -40,7 +39,7 @@ def report() -> dict[str, Any]:
         for row, (leak, over) in body["sets"][name].items():
             print(f"  {row:28} leak {leak:7.2%}  over {over:6.1%}")
     body["by_language"] = {
-        lang: _score(_ours([s for s in sets["prose"] if s.lang == lang], DEPTH))
+        lang: _score(_ours([s for s in sets["prose"] if s.lang == lang]))
         for lang in LANGUAGES
     }
     body["curve"] = [
@@ -74,7 +73,7 @@ def _sets() -> dict[str, list[Sample]]:
 def _rows(chosen: list[Sample]) -> dict[str, tuple[float, float]]:
     few = chosen[:: max(1, len(chosen) // PEER_TEXTS)]
     return {
-        "overt": _score(_ours(chosen, DEPTH)),
+        "overt": _score(_ours(chosen)),
         **{name: _score(_theirs(few, mask)) for name, mask in PEERS.items()},
     }
 
@@ -89,7 +88,7 @@ PEERS: dict[str, Callable[[str, str], peers.Spans]] = {
 
 
 def _ours(
-    chosen: Sequence[Sample], depth: int
+    chosen: Sequence[Sample], depth: int | None = None
 ) -> Iterable[tuple[Sample, Iterable[tuple[int, int]]]]:
     for lang in LANGUAGES:
         some = [one for one in chosen if one.lang == lang]

@@ -18,7 +18,8 @@ from typing import Final
 from overt.redact.kinds import Kind
 from overt.redact.lists import brands, names, ranked, sections
 
-DEPTH: Final = 9_000  # words of an allow-list that are used; docs/masking.md: the curve
+# how many words of each allow-list are used; docs/masking.md has the curve
+DEPTHS: Final = {"en": 6_000, "de": 9_000, "es": 9_000, "fr": 9_000, "pt": 9_000}
 
 
 class Class(IntEnum):
@@ -119,6 +120,7 @@ _PARTS: Final = re.compile(r"[-/\u2013\u2019']")
 # layout of a verdict: class 4 bits, case 2, kind 4, lead 8, trail 8, roles 33
 CASE, KIND, LEAD, TRAIL, ROLES = 4, 6, 10, 18, 26  # lowest bits
 _MOST: Final = 255
+_ARMOUR: Final = "-----"  # round a key in PEM
 _ABBREVIATED: Final = 4  # letters of a word that may end in a full stop
 _CACHED: Final = 200_000  # verdicts
 
@@ -142,7 +144,7 @@ class Vocabulary:
         depth: How many words of its allow-list are used.
     """
 
-    def __init__(self, lang: str, depth: int = DEPTH) -> None:
+    def __init__(self, lang: str, depth: int) -> None:
         self.lang, self.depth = lang, depth
         parts = sections(lang)
         self._function = parts["function"]
@@ -171,15 +173,17 @@ class Vocabulary:
             found[chunk] = self._judge(chunk) if verdict is None else verdict
         return [found[chunk] for chunk in chunks]
 
-    def is_name(self, word: str) -> bool:
-        """Whether a word is known as a name and on no list of words."""
+    def is_value(self, word: str) -> bool:
+        """Whether a word is a name or in a list of what may be somebody's."""
         return (
-            word in self._names
+            (word in self._names or word in self._kinds)
             and word not in self._function
             and word not in self._words
         )
 
     def _judge(self, chunk: str) -> int:
+        if _ARMOUR in chunk:
+            return _pack(Class.TECHNICAL, Case.MIXED, Kind.SECRET, 0, 0, 0)
         lead, trail, roles = _borders(chunk)
         core = chunk[lead : len(chunk) - trail]
         if not core:
@@ -266,7 +270,7 @@ class Vocabulary:
 
 
 @cache
-def vocabulary(lang: str, depth: int = DEPTH) -> Vocabulary:
+def vocabulary(lang: str, depth: int) -> Vocabulary:
     """Return the verdicts of a language; the lists are read once."""
     return Vocabulary(lang, depth)
 

@@ -32,7 +32,7 @@ _LENGTHS: Final = ((4, "short"), (16, "medium"), (64, "long"))
 _OWN: Final = re.compile(
     rf"(?:\s*\[(?:{'|'.join(Kind.__members__)}):(?:short|medium|long|page)\])+\s*"
 )
-_JOINED: Final = 5  # letters of the shortest name that is looked for in two words
+_JOINED: Final = 4  # letters of the shortest name that is looked for in two words
 
 
 class Laid(NamedTuple):
@@ -70,7 +70,7 @@ def spans(text: str, level: Level, lang: str = "en") -> list[Span]:
 
 
 def spans_of(
-    texts: Sequence[str], level: Level, lang: str = "en", depth: int = judging.DEPTH
+    texts: Sequence[str], level: Level, lang: str = "en", depth: int | None = None
 ) -> list[list[Span]]:
     """Return what is masked in each of many texts; each is judged alone.
 
@@ -78,17 +78,19 @@ def spans_of(
         texts: Any texts; many short ones together are faster than one by one.
         level: As for `spans`.
         lang: As for `spans`.
-        depth: How many words of the allow-list are used.
+        depth: How many words of the allow-list are used; what was measured to be
+            good where None.
     """
     laid = _lay(texts)
     found: list[list[Span]] = [[] for _ in texts]
     if not laid.chunks:
         return found
     known = lang in LANGUAGES
-    words = vocabulary(lang if known else "en", depth)
+    own = lang if known else "en"
+    words = vocabulary(own, judging.DEPTHS[own] if depth is None else depth)
     verdicts = np.array(words.look(laid.chunks), np.int64)
     ruled, kinds = _ruled(texts, laid, verdicts)
-    scene = Scene(verdicts, laid.borders, romance=lang in {"es", "fr", "pt"})
+    scene = Scene(verdicts, laid.borders, lang)
     if level == "words" and known:
         hidden = masked(scene, ruled, _joined(laid, scene, words))
     else:
@@ -204,12 +206,16 @@ def _joined(
     same = ~laid.borders.text[1:] & letters[:-1] & letters[1:]
     hyphen = scene.has(Role.HYPHEN)[:-1]
     found = np.zeros(len(letters), np.bool_)
-    for place in np.flatnonzero((first & either & same) | (hyphen & same)).tolist():
+    odd_line = laid.borders.line[1:] & same
+    near = (first & either & same) | (hyphen & same) | odd_line
+    for place in np.flatnonzero(near).tolist():
         one, two = laid.chunks[place], laid.chunks[place + 1]
         whole = (one.rstrip(".,;:!?-\"')") + two.strip(".,;:!?-\"'()")).lower()
-        if len(whole) >= _JOINED and words.is_name(whole):
+        if len(whole) >= _JOINED and words.is_value(whole):
             found[place : place + 2] = True
-    broken = hyphen & laid.borders.line[1:]
+    open_end = ~(scene.has(Role.COMMA) | scene.has(Role.SENTENCE))[:-1]
+    unknown = scene.cls == Class.UNKNOWN
+    broken = (hyphen | (unknown[:-1] | unknown[1:]) & open_end) & odd_line
     found[:-1] |= broken
     found[1:] |= broken
     return found
