@@ -37,10 +37,13 @@ bench-capture: setup ## what recording loses and costs, beside others
 bench-masking: setup ## what masking leaves, covers and costs, beside others
 	@PYTHONHASHSEED=0 $(PY) -m bench.masking $(BENCH)
 
+bench-vault: setup ## what the vault costs beside bare servers and key stores
+	$(PY) -m bench.vault
+
 lock: ## write the lock files anew
 	requirements/compile.sh
 
 clean: ## remove what demo and tests left
 	rm -rf .demo demo-report bench-report .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo demo-full lint test test-attacks long bench-capture bench-masking lock clean
+.PHONY: help setup demo demo-full lint test test-attacks long bench-capture bench-masking bench-vault lock clean

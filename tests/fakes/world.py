@@ -59,8 +59,6 @@ from overt.vault.store.objects import open_objects
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fastapi import FastAPI
-
     from overt.vault.store.database import Database
     from overt.vault.store.objects import Objects
 
@@ -83,7 +81,7 @@ ROLES = {
 class InProcess(httpx.BaseTransport):
     """Calls an ASGI app without a socket, also from within another one's thread."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: Any) -> None:
         self._transport = httpx.ASGITransport(app)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -99,7 +97,7 @@ class InProcess(httpx.BaseTransport):
         return asyncio.run(call())
 
 
-def client_of(app: FastAPI) -> httpx.Client:
+def client_of(app: Any) -> httpx.Client:
     return httpx.Client(transport=InProcess(app), base_url="http://vault.test")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +38,19 @@ json_values = st.recursive(
     ),
     max_leaves=10,
 )
+
+
+@given(json_values)
+def test_canonical_bytes_are_those_of_the_reference(value: Any) -> None:
+    try:
+        expected: bytes | None = rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError):
+        expected = None
+    if expected is None:
+        with pytest.raises(DataError):
+            canonical_bytes(value)
+    else:
+        assert canonical_bytes(value) == expected
 
 
 @given(any_action)

@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "who-read": "overt.cli.whoread:who_read",
     # the server's and the research side's
     "access": "overt.cli.access:access",
+    "backup": "overt.cli.backup:backup",
     "console": "overt.cli.console:console",
     "derived": "overt.cli.derived:derived",
     "evaluate": "overt.cli.evaluate:evaluate",
@@ -47,6 +48,7 @@ COMMANDS: dict[str, str] = {
     "redact": "overt.cli.redact:redact",
     "refine": "overt.cli.refine:refine",
     "release": "overt.cli.release:release",
+    "restore": "overt.cli.backup:restore",
     "serve": "overt.cli.serve:serve",
     "train": "overt.cli.train:train",
     "witness": "overt.cli.witness:witness",

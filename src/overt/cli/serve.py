@@ -8,6 +8,7 @@ the keyring and signs the log. `--only` starts one of them, for two system users
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -20,7 +21,6 @@ from overt.protocol.errors import DataError, SealError, UsageError, VaultError
 
 if TYPE_CHECKING:
     import socket
-    from pathlib import Path
 
     from fastapi import FastAPI
 
@@ -34,7 +34,11 @@ _PORT = click.IntRange(0, 65535)
 @click.option(
     "--data", type=NEW_FOLDER, required=True, help="Where the servers keep all."
 )
-@click.option("--init", is_flag=True, help="Make the service keys, then stop.")
+@click.option(
+    "--init",
+    is_flag=True,
+    help="Make the service keys, and PostgreSQL's tables and accounts; then stop.",
+)
 @click.option(
     "--programme",
     type=NEW_FOLDER,
@@ -60,6 +64,15 @@ _PORT = click.IntRange(0, 65535)
     type=FILE,
     help="TOML file of the login provider; without it, only this machine logs in.",
 )
+@click.option(
+    "--log", type=NEW_FOLDER, help="The log's folder; in --data if not given."
+)
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65534),
+    default=0,
+    help="Of the vault server's metrics, the broker's are at the next; 0: none.",
+)
 @click.option("--parent", type=int, hidden=True, help="Pipe that ends with the parent.")
 @click.option("--only", type=click.Choice(["vault", "broker"]), help="Start one alone.")
 @passphrase_option
@@ -73,6 +86,8 @@ def serve(
     database: str,
     objects: str,
     keys: str,
+    log: Path | None,
+    metrics_port: int,
     only: str | None,
     login: Path | None,
     parent: int | None,
@@ -94,6 +109,7 @@ def serve(
         end_with(parent)
     if init:
         emit(make_services(data), as_json=as_json)
+        _prepare(database)
         return
     if programme is None:
         raise UsageError("--programme is missing.", remedy="Or use --init first.")
@@ -102,16 +118,30 @@ def serve(
         "database": database or f"sqlite:///{(data / 'vault' / 'rows.db').absolute()}",
         "objects": objects or (data / "vault" / "objects").absolute().as_uri(),
         "keys": keys,
+        "log": str(log or data / "vault" / "log"),
     }
     if only == "broker":
         with bind(broker_port) as bound:
-            run_app(_broker(data, programme, passphrase_file, places), bound)
+            app = _broker(data, programme, passphrase_file, places)
+            run_app(app, bound, metrics_port and metrics_port + 1)
     elif only == "vault":
         with bind(port) as bound:
-            run_app(_vault(data, programme, broker_port, places, login), bound)
+            app = _vault(data, programme, broker_port, places, login)
+            run_app(app, bound, metrics_port)
     else:
         ports = check_ports({"vault": port, "broker": broker_port})
         supervise(data, ports, tell=lambda text: _tell(text, as_json=as_json))
+
+
+def _prepare(database: str) -> None:
+    """Build PostgreSQL's tables and accounts, as their owner."""
+    from overt.vault.store.database import Database
+    from overt.vault.store.roles import install_roles
+
+    if database.startswith("postgresql"):
+        prepared = Database(database)
+        install_roles(prepared.engine)
+        prepared.close()
 
 
 def _tell(addresses: dict[str, str], *, as_json: bool) -> None:
@@ -168,7 +198,7 @@ def _broker(
             open_objects(places["objects"]),
             anchor,
             kms,
-            data / "vault" / "log",
+            Path(places["log"]),
             read_service_key(data, "log"),
             read_token(folder),
         )
@@ -205,7 +235,7 @@ def _vault(
         open_objects(places["objects"]),
         anchor,
         BrokerClient(client, read_token(folder)),
-        folder / "log",
+        Path(places["log"]),
         read_service_key(data, "receipt"),
         read_service_key(data, "lease"),
     )
@@ -233,16 +263,22 @@ def _console(facts: VaultData, login: Path | None) -> FastAPI:
     )
 
 
-def run_app(app: FastAPI, bound: socket.socket) -> None:
+def run_app(app: FastAPI, bound: socket.socket, metrics_port: int = 0) -> None:
     """Serve until asked to end; the server lets what runs go on for 3 s."""
     import signal
     import sys
     from contextlib import suppress
 
     import uvicorn
+    from prometheus_client import CollectorRegistry
 
+    from overt.web.measure import Measured, log_json_lines, serve_metrics
+
+    registry = CollectorRegistry()
+    log_json_lines()
     config = uvicorn.Config(
-        app,
+        Measured(app, registry) if metrics_port else app,
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -250,5 +286,7 @@ def run_app(app: FastAPI, bound: socket.socket) -> None:
     )
     # the server hands the signal on when it is done: that is no error
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if metrics_port:
+        serve_metrics(registry, metrics_port)
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[bound])

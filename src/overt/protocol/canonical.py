@@ -13,6 +13,27 @@ import rfc8785
 from overt.protocol.errors import DataError
 
 Json = dict[str, Any]
+_PLAIN = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_INTEGERS = 2**53 - 1
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether Python's own encoder gives a value's canonical form.
+
+    It does for texts, truth values, null and safe integers, and for lists and objects
+    of them whose names are ASCII: their order is the same by code point and by UTF-16.
+    """
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return True
+    if kind is int:
+        return bool(-_INTEGERS <= value <= _INTEGERS)
+    if kind is list or kind is tuple:
+        return all(_is_plain(one) for one in value)
+    if kind is dict:
+        named = all(type(name) is str and name.isascii() for name in value)
+        return named and all(_is_plain(one) for one in value.values())
+    return False
 
 
 def canonical_bytes(value: Any) -> bytes:
@@ -23,6 +44,8 @@ def canonical_bytes(value: Any) -> bytes:
             integer beyond 2**53, a foreign type).
     """
     try:
+        if _is_plain(value):  # the same bytes in a third of the time
+            return _PLAIN.encode(value).encode()
         return rfc8785.dumps(value)
     except rfc8785.CanonicalizationError as error:
         raise DataError(f"A value has no canonical JSON form: {error}.") from error

@@ -172,6 +172,8 @@ class Receipt:
         programme: Programme id.
         log_index: Index of the log entry that records it.
         day: UTC date, `YYYY-MM-DD`.
+        final: Of an erasure: when the destruction of the key is final, as the key
+            store says; left away where nothing was erased.
     """
 
     receipt: str
@@ -181,11 +183,15 @@ class Receipt:
     programme: str
     log_index: int
     day: str
+    final: str = ""
 
 
 def sign_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> Json:
     """Return the vault-signed receipt document."""
-    return sign_document("receipt.v1", asdict(receipt), [key])
+    body = asdict(receipt)
+    if not receipt.final:
+        del body["final"]
+    return sign_document("receipt.v1", body, [key])
 
 
 def verify_receipt(envelope: Json, programme: Programme, *, digest: str) -> Receipt:

@@ -3,8 +3,8 @@
 Bodies are JSON unless said otherwise; a signed document is a DSSE envelope
 (`signing.py`). `signed call` means the Authorization header of `calls.py`. Errors are
 JSON `{"error": sentence, "remedy": sentence, "code": class name}` with a status of 4xx
-(400 malformed, 401 not signed, 403 forbidden, 404, 409 conflict or replay, 413, 423
-halted) or 503.
+(400 malformed, 401 not signed, 403 forbidden, 404, 408 too slow, 409 conflict or
+replay, 413, 423 halted) or 503.
 
 | route | caller | body | answer |
 |---|---|---|---|
@@ -30,7 +30,8 @@ halted) or 503.
 | POST HALTS | steward, representative or exposure audit, signed call | `halt.v1` | {state} |
 | GET STATE | steward, auditor, representative, operator; signed call | | {state, reason, version, devices, consents, segments, reads, requests}; counts of people below 5 are null |
 | GET LOG/checkpoint, LOG/witnessed, LOG/tile/... | anyone | | C2SP tlog-tiles; `witnessed` is the last head that every witness cosigned |
-| GET HEALTH | anyone | | {"ok": true} |
+| GET HEALTH | anyone | | {"ok": true}: the server runs |
+| GET READY | anyone | | {"ok": true}: it can work; 503 while its database or its log cannot be read |
 
 The broker, a process with an address of its own:
 
@@ -40,7 +41,7 @@ The broker, a process with an address of its own:
 | POST RELEASES | researcher, signed call | {request} | stream of `release.py` |
 | POST APPENDS | vault server, service token | {entries: [object]} | {indices: [int]} |
 | POST ERASURES | vault server, service token | {person} | {epoch, final} |
-| GET HEALTH | anyone | | {"ok": true} |
+| GET HEALTH, GET READY | anyone | | as above |
 """  # noqa: E501 - a table row is one line
 
 PROGRAMME = "/v1/programme"
@@ -62,6 +63,7 @@ PULSE = "/v1/pulse"
 WORD = "/v1/word"
 LOG = "/v1/log"
 HEALTH = "/v1/health"
+READY = "/v1/ready"
 
 PERSON_KEYS = "/v1/person-keys"
 RELEASES = "/v1/releases"

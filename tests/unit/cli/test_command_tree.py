@@ -31,6 +31,7 @@ SPECIFIED = """
     doctor; witness; who-read
     inspect; key new; console open; my; forget; stop; redact text
     access show; programme change; derived register|list|decide|export
+    backup; restore
 """
 EXIT = re.compile(r"^ +(\d+)  (.+)$", re.MULTILINE)
 

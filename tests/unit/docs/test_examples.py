@@ -40,6 +40,7 @@ STORY = [
     ("auditor", 0), ("auditor", 1), ("auditor", 2), ("auditor", 3), ("steward", 5),
     ("approver", 4), ("researcher", 2), ("researcher", 3), ("researcher", 4),
     ("researcher", 5),
+    ("operator", 3),
 ]  # fmt: skip
 # what ends otherwise here than with 0: no display, nothing recorded, nobody granted
 EXPECTED = {

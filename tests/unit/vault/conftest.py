@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,8 +24,17 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-@pytest.fixture
-def database(tmp_path: Path, migrated: bytes) -> Iterator[Database]:
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
+def database(
+    request: pytest.FixtureRequest, tmp_path: Path, migrated: bytes
+) -> Iterator[Database]:
+    """An empty database; `make long` runs every test on PostgreSQL as well."""
+    if request.param == "postgresql":
+        cluster = request.getfixturevalue("postgres")
+        opened = Database(cluster.create(f"t{uuid.uuid4().hex}", "migrated"))
+        yield opened
+        opened.close()
+        return
     (tmp_path / "vault.db").write_bytes(migrated)
     opened = Database(f"sqlite:///{tmp_path}/vault.db")
     yield opened

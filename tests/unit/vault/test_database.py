@@ -15,7 +15,17 @@ from overt.vault.store.database import Database
 from overt.vault.store.rows import Base, DeviceRow, PersonKeyRow, PersonRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.fixture
+def database(tmp_path: Path, migrated: bytes) -> Iterator[Database]:
+    """SQLite alone: what these tests look into is its files."""
+    (tmp_path / "vault.db").write_bytes(migrated)
+    opened = Database(f"sqlite:///{tmp_path}/vault.db")
+    yield opened
+    opened.close()
 
 
 def test_migrations_build_exactly_the_models(database: Database) -> None:

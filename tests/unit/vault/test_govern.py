@@ -199,6 +199,7 @@ def test_erased_stays_erased_when_backups_come_back(world: Any) -> None:
     request = world.granted()
     with world.database.read() as session:
         backup = session.get_one(PersonKeyRow, gone.person)
+        assert backup.wrapped  # loaded only where it is asked for
     objects = {name: world.objects.get(name) for name in world.objects.names()}
     old_keyring = (world.folder / "kms/keyring.json").read_bytes()
     first = world.withdraw(gone, erase=True)

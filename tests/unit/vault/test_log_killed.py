@@ -36,6 +36,7 @@ while True:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # its own files
 def test_killed_again_and_again_nothing_answered_for_is_lost(
     tmp_path: Path, database: Database, log_key: Ed25519PrivateKey
 ) -> None:

@@ -105,6 +105,7 @@ def test_a_bad_cosignature_releases_nothing(
     assert ended_short(world, request)
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # its own files
 def test_a_log_that_was_rolled_back_with_its_database_is_not_read_from(
     world: Any, witness: Witness
 ) -> None:

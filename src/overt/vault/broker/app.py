@@ -16,13 +16,16 @@ from fastapi.responses import StreamingResponse
 
 from overt.protocol import routes
 from overt.protocol.canonical import Json, canonical_bytes, parse_json
-from overt.protocol.errors import DataError
+from overt.protocol.errors import DataError, VaultError
 from overt.vault.broker.people import People, public_digest
 from overt.vault.broker.release import Releases
+from overt.vault.govern.bodies import (
+    Body,  # noqa: TC001 - FastAPI reads annotations at run time
+)
 from overt.vault.govern.callers import (
     Caller,  # noqa: TC001 - FastAPI reads annotations at run time
 )
-from overt.vault.govern.gate import Allow, Anyone, Body, ByToken, Gate
+from overt.vault.govern.gate import Allow, Anyone, ByToken, Gate
 from overt.vault.govern.refusals import answer_refusals
 from overt.vault.govern.registry import day_of
 from overt.vault.govern.roster import Roster
@@ -137,6 +140,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _add_routes(app: FastAPI) -> None:
     app.get(routes.HEALTH, dependencies=[Depends(Anyone())])(health)
+    app.get(routes.READY, dependencies=[Depends(Anyone())])(ready)
     app.post(routes.PERSON_KEYS, dependencies=[Depends(Allow("make_person_key"))])(
         make_person_key
     )
@@ -147,6 +151,18 @@ def _add_routes(app: FastAPI) -> None:
 
 def health() -> Json:
     """Say that the broker answers."""
+    return {"ok": True}
+
+
+def ready(parts: Parts) -> Json:
+    """Say that the broker can work: programme, log and epoch root are there.
+
+    Raises:
+        VaultError: One of them is not.
+    """
+    parts.releases.roster.programme()
+    if not parts.log.checkpoint() or not parts.people.epoch:
+        raise VaultError("The log or the epoch's root cannot be read.")
     return {"ok": True}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from overt.protocol.canonical import b64, canonical_bytes, sha256_hex
 from overt.protocol.errors import GovernError
@@ -20,6 +20,8 @@ from overt.vault.govern.refusals import NotFoundError
 from overt.vault.store.rows import InvitationRow, PersonKeyRow, PersonRow
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from overt.protocol.canonical import Json
     from overt.vault.broker.kms import Kms
     from overt.vault.store.database import Database
@@ -42,6 +44,11 @@ class People:
         if not kms.current_epoch:
             kms.new_epoch()
         self._finish_rotation()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that keys are wrapped in now; 0 where the key store has none."""
+        return self._kms.current_epoch
 
     def _context(self, person: str) -> bytes:
         body = {"programme": self._programme, "person": person}
@@ -66,8 +73,8 @@ class People:
                 )
         return {"person": person, "public": public}
 
-    def open(self, person: str) -> SealingKey:
-        """Unwrap a person's private half; the KMS counts it.
+    def open(self, person: str, reads: int = 1) -> SealingKey:
+        """Unwrap a person's private half; the reads that it is for are counted.
 
         Raises:
             GovernError: The person is erased.
@@ -76,14 +83,18 @@ class People:
             VaultError: The epoch is destroyed.
         """
         with self._rotation:
+            query = select(PersonKeyRow.epoch, PersonKeyRow.wrapped)
             with self._database.read() as session:
-                row = session.get(PersonKeyRow, person)
+                row = session.execute(
+                    query.where(PersonKeyRow.person == person)
+                ).first()
             if row is None:
                 raise NotFoundError(f"There is no vault key of {person!r:.60}.")
-            if row.wrapped is None:
+            epoch, wrapped = row
+            if wrapped is None:
                 raise GovernError(f"The vault key of {person} is destroyed.")
             context = self._context(person)
-            return SealingKey(self._kms.unwrap(row.epoch, row.wrapped, context))
+            return SealingKey(self._kms.unwrap(epoch, wrapped, context, reads))
 
     def erase(self, person: str) -> Json:
         """Destroy a person's key; return the new `epoch` and when that is `final`.
@@ -109,18 +120,28 @@ class People:
                 raise NotFoundError(f"There is no vault key of {person!r:.60}.")
             if row.wrapped is None:
                 return
-            row.wrapped, epoch = None, self._kms.new_epoch()
-            for other in session.scalars(select(PersonKeyRow)):
-                if other.wrapped is not None and other.person != person:
-                    context = self._context(other.person)
-                    other.wrapped = self._kms.rewrap(
-                        other.epoch, epoch, other.wrapped, context
-                    )
-                    other.epoch = epoch
+            row.wrapped = None
+            session.flush()
+            self._move(session, self._kms.new_epoch())
             for code in session.scalars(
                 select(InvitationRow).where(InvitationRow.person == person)
             ):
                 code.state = "revoked"
+
+    def _move(self, session: Session, epoch: int) -> None:
+        """Wrap everybody's half under a new epoch's root."""
+        query = select(PersonKeyRow.person, PersonKeyRow.epoch, PersonKeyRow.wrapped)
+        moved = [
+            {
+                "person": who,
+                "epoch": epoch,
+                "wrapped": self._kms.rewrap(old, epoch, wrapped, self._context(who)),
+            }
+            for who, old, wrapped in session.execute(query)
+            if wrapped is not None
+        ]
+        if moved:
+            session.execute(update(PersonKeyRow), moved)
 
     def _finish_rotation(self) -> None:
         """Destroy every root that no key lies under, but the newest."""

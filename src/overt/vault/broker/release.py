@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
-
-from sqlalchemy import select
 
 from overt.protocol.canonical import canonical_bytes, sha256_hex
 from overt.protocol.errors import GovernError, OvertError, SealError
@@ -30,16 +29,15 @@ from overt.protocol.sealing import (
     verify_sealed,
 )
 from overt.protocol.signing import public_key
-from overt.vault.govern.consent import Standing, standing
+from overt.vault.broker.picking import Judge, Pick, batches, stored
 from overt.vault.govern.halt import current_state
-from overt.vault.govern.policy import Reading, SegmentFacts, may_read
 from overt.vault.govern.refusals import HaltedError
 from overt.vault.govern.registry import day_of
 from overt.vault.govern.requests import grant_for, job_key
-from overt.vault.store.rows import DeviceRow, PersonRow, ReleaseRow, SegmentRow
+from overt.vault.store.rows import ReleaseRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from overt.protocol.canonical import Json
     from overt.protocol.grants import Grant
@@ -52,18 +50,9 @@ if TYPE_CHECKING:
     from overt.vault.store.database import Database
     from overt.vault.store.objects import Objects
 
-BATCH = 8  # segments whose reads share one commit of the log
 PIECE_BYTES = 1 << 18
 HALT_LOOK_S = 0.2  # how long a stream may run on without a look at the halt
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Pick:
-    """A segment that a release may read, by facts of its row; not yet loaded."""
-
-    row: SegmentRow
-    device_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +105,12 @@ class Releases:
         _check_level(grant, programme)
         job = job_key(grant.request)
         order = _Order(new_id("rel"), caller, grant, job)
-        picks = [one for one in self._stored(grant) if self._allowed(one, order)]
-        people = {one.row.person for one in picks}
+        oldest = day_of(now_s) - timedelta(days=programme.retention_days)
+        judge = self._judge(order, programme)
+        picks = [
+            one for one in stored(self.database, grant, oldest) if judge.allows(one)
+        ]
+        people = {one.person for one in picks}
         if not picks:
             raise GovernError(
                 f"Request {request_id} covers no segment that may be read.",
@@ -137,48 +130,9 @@ class Releases:
             raise HaltedError(f"The programme is halted: {state.reason}")
         return programme
 
-    def _stored(self, grant: Grant) -> list[_Pick]:
-        """Return the cohort's segments within retention, in the order recorded."""
-        programme = self.roster.programme()
-        oldest = day_of(self.clock()) - timedelta(days=programme.retention_days)
-        query = (
-            select(SegmentRow, DeviceRow.public_key)
-            .join(DeviceRow, DeviceRow.device_id == SegmentRow.device_id)
-            .where(SegmentRow.state == "stored", SegmentRow.day >= oldest)
-            .order_by(SegmentRow.session_id, SegmentRow.sequence)
-        )
-        if grant.request.cohort:
-            query = query.where(SegmentRow.person.in_(grant.request.cohort))
-        with self.database.read() as session:
-            return [_Pick(row, key) for row, key in session.execute(query)]
-
-    def _allowed(self, pick: _Pick, order: _Order) -> bool:
-        """Ask the policy about one segment; whatever does not verify is denied."""
-        programme = self._running()
-        request, row = order.grant.request, pick.row
-        device = (row.device_id, public_key(pick.device_key))
-        try:
-            with self.database.read() as session:
-                agreed = standing(session, row.consent_id, row.person, device)
-                person = session.get_one(PersonRow, row.person)
-        except (GovernError, SealError):
-            return False
-        facts = SegmentFacts(
-            row.segment_id,
-            erased=person.state != "active",
-            withdrawn=agreed.withdrawn,
-            purposes=agreed.purposes,
-            covered=_covered(row.person, agreed, order.grant),
-        )
-        humans = {programme.member(name).human for name in order.grant.approvers}
-        reading = Reading(
-            halted=False,
-            purpose=request.purpose,
-            approvers=len(humans),
-            expires_s=request.expires_utc_s,
-            now_s=int(self.clock()),
-        )
-        return may_read(order.caller, facts, reading)
+    def _judge(self, order: _Order, programme: Programme) -> Judge:
+        now_s = int(self.clock())
+        return Judge(self.database, programme, order.caller, order.grant, now_s)
 
     def _note(self, order: _Order, segments: int, now_s: int) -> None:
         request = order.grant.request
@@ -193,7 +147,7 @@ class Releases:
                 )
             )
 
-    def _stream(self, order: _Order, picks: Sequence[_Pick]) -> Iterator[bytes]:
+    def _stream(self, order: _Order, picks: Sequence[Pick]) -> Iterator[bytes]:
         """Yield the release; it ends short, and says so by its count, when refused."""
         request = order.grant.request
         yield begin_release(
@@ -204,60 +158,63 @@ class Releases:
                 order.grant.digest,
                 request.expires_utc_s,
                 len(picks),
-                {pick.row.device_id: pick.device_key for pick in picks},
+                {pick.device: pick.device_key for pick in picks},
             )
         )
         try:
-            for start in range(0, len(picks), BATCH):
-                yield from self._read(order, picks[start : start + BATCH])
+            for batch in batches(picks):
+                yield from self._read(order, batch)
         except OvertError as error:
             _log.warning("Release %s ended short: %s", order.release, error)
 
-    def _read(self, order: _Order, picks: Sequence[_Pick]) -> Iterator[bytes]:
+    def _read(self, order: _Order, picks: Sequence[Pick]) -> Iterator[bytes]:
         """Load and check a batch, log its reads, then open key by key."""
-        loaded = [(pick.row, *self._load(pick)) for pick in picks]
+        loaded = [(pick, *self._load(pick)) for pick in picks]
+        judge = self._judge(order, self._running())
         for pick in picks:
-            if not self._allowed(pick, order):
-                raise GovernError(f"Segment {pick.row.segment_id} may not be read.")
-        numbers = self.log.append([self._entry(order, pick.row) for pick in picks])
-        self.witnessed.cover(numbers[-1] + 1, self.roster.programme().witnesses)
-        for row, data, sealed in loaded:
-            self._running()
-            key = self.people.open(row.person)
-            yield from self._pieces(release_part(rewrap(sealed, key, order.job), data))
+            if not judge.allows(pick):
+                raise GovernError(f"Segment {pick.segment} may not be read.")
+        numbers = self.log.append([self._entry(order, pick) for pick in picks])
+        self.witnessed.cover(numbers[-1] + 1, judge.programme.witnesses)
+        reads = Counter(pick.person for pick in picks)
+        keys = {who: self.people.open(who, reads[who]) for who in reads}
+        yield from self._pieces(
+            release_part(rewrap(sealed, keys[pick.person], order.job), data)
+            for pick, data, sealed in loaded
+        )
 
-    def _pieces(self, part: bytes) -> Iterator[bytes]:
-        """Yield a segment in pieces; a halt ends it between two of them."""
+    def _pieces(self, parts: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield segments in pieces; a halt ends the stream between two of them."""
         asked = time.monotonic()
-        for start in range(0, len(part), PIECE_BYTES):
-            if time.monotonic() - asked >= HALT_LOOK_S:
-                self._running()
-                asked = time.monotonic()
-            yield part[start : start + PIECE_BYTES]
+        for part in parts:
+            for start in range(0, len(part), PIECE_BYTES):
+                if time.monotonic() - asked >= HALT_LOOK_S:
+                    self._running()
+                    asked = time.monotonic()
+                yield part[start : start + PIECE_BYTES]
 
-    def _load(self, pick: _Pick) -> tuple[bytes, SealedSegment]:
+    def _load(self, pick: Pick) -> tuple[bytes, SealedSegment]:
         """Return a segment whose bytes, signature and header agree with its row."""
-        row = pick.row
-        data = self.objects.get(row.object_name)
+        data = self.objects.get(pick.object_name)
         sealed = parse_sealed(data)
         verify_sealed(sealed, public_key(pick.device_key))
         header = sealed.header
         told = (header.segment, header.person, header.device, header.consent)
-        noted = (row.segment_id, row.person, row.device_id, row.consent_id)
-        dated = header.day == row.day.isoformat()
-        if told != noted or not dated or sealed_digest(data) != row.sha256:
-            raise SealError(f"Segment {row.segment_id} is not what its row says.")
+        noted = (pick.segment, pick.person, pick.device, pick.consent)
+        dated = header.day == pick.day.isoformat()
+        if told != noted or not dated or sealed_digest(data) != pick.sha256:
+            raise SealError(f"Segment {pick.segment} is not what its row says.")
         if header.programme != self.roster.anchor.programme:
-            raise SealError(f"Segment {row.segment_id} is another programme's.")
+            raise SealError(f"Segment {pick.segment} is another programme's.")
         return data, sealed
 
-    def _entry(self, order: _Order, row: SegmentRow) -> bytes:
+    def _entry(self, order: _Order, pick: Pick) -> bytes:
         request = order.grant.request
         entry: Json = {
             "kind": "read",
-            "subject": row.segment_id,
-            "segment": row.segment_id,
-            "person": row.person,
+            "subject": pick.segment,
+            "segment": pick.segment,
+            "person": pick.person,
             "day": day_of(self.clock()).isoformat(),
             "purpose": request.purpose,
             "requester": request.requester,
@@ -266,13 +223,6 @@ class Releases:
             "release": order.release,
         }
         return canonical_bytes(entry)
-
-
-def _covered(person: str, agreed: Standing, grant: Grant) -> bool:
-    """Whether cohort and fields cover a segment: it may hold no more than asked."""
-    request = grant.request
-    in_cohort = not request.cohort or person in request.cohort
-    return in_cohort and set(agreed.data_types) <= set(request.fields)
 
 
 def _check_level(grant: Grant, programme: Programme) -> None:

@@ -123,8 +123,16 @@ def withdraw(registry: Registry, caller: Caller, envelope: Json) -> Withdrawal:
     return withdrawal
 
 
-def withdrawal_receipt(registry: Registry, caller: Caller, envelope: Json) -> bytes:
+def withdrawal_receipt(
+    registry: Registry, caller: Caller, envelope: Json, *, final: str = ""
+) -> bytes:
     """Log a withdrawal that is in force and return its receipt; again, the same one.
+
+    Args:
+        registry: The vault's parts.
+        caller: Who withdrew.
+        envelope: The withdrawal.
+        final: Where it erased: when the key's destruction is final.
 
     Raises:
         VaultError: The log refuses; the withdrawal is in force all the same.
@@ -137,9 +145,11 @@ def withdrawal_receipt(registry: Registry, caller: Caller, envelope: Json) -> by
     with registry.database.write() as session:
         row = session.get_one(ConsentRow, withdrawal.record)
         if row.withdrawal != canonical_bytes(envelope):
-            return registry.receipt("withdrawal", withdrawal.record, digest, index)
+            return registry.receipt(
+                "withdrawal", withdrawal.record, digest, index, final=final
+            )
         row.withdrawal_receipt = row.withdrawal_receipt or registry.receipt(
-            "withdrawal", withdrawal.record, digest, index
+            "withdrawal", withdrawal.record, digest, index, final=final
         )
         return row.withdrawal_receipt
 

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from overt.vault.store.objects import Objects
 
 
-def erase_person(registry: Registry, objects: Objects, person: str) -> None:
-    """Destroy a person's vault key and erase what they sent.
+def erase_person(registry: Registry, objects: Objects, person: str) -> str:
+    """Destroy a person's vault key and erase what they sent; say when that is final.
 
     Raises:
         VaultError: The broker, the log or the object store refuses; send it again.
         NetworkError: The broker is away; send it again.
     """
-    registry.broker.erase(person)
+    final = str(registry.broker.erase(person)["final"])
     with registry.database.read() as session:
         mine = select(SegmentRow.object_name).where(SegmentRow.person == person)
         names = list(session.scalars(mine))
@@ -36,5 +36,6 @@ def erase_person(registry: Registry, objects: Objects, person: str) -> None:
         for row in rows:
             row.state = "erased"
         session.get_one(PersonRow, person).state = "erased"
-    registry.record("erasure", person, person=person)
+    registry.record("erasure", person, person=person, final=final)
     registry.database.scrub()
+    return final

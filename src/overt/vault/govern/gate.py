@@ -7,29 +7,26 @@ or a refusal. A route without one of the declarations here fails the test suite.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from fastapi import Depends, Request
+from fastapi import (
+    Request,  # noqa: TC002 - FastAPI reads annotations at run time
+)
 
-from overt.protocol.errors import DataError, GovernError
-from overt.protocol.routes import MAX_SEGMENT_BYTES, SEGMENTS
+from overt.protocol.errors import GovernError
+from overt.vault.govern.bodies import Body, Room
 from overt.vault.govern.callers import Call, Caller, identify
 from overt.vault.govern.halt import current_state
 from overt.vault.govern.passes import check_pass
 from overt.vault.govern.policy import check
-from overt.vault.govern.refusals import (
-    HaltedError,
-    TooLargeError,
-)
+from overt.vault.govern.refusals import HaltedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from overt.vault.govern.roster import Roster
     from overt.vault.store.database import Database
-
-MAX_BODY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -41,37 +38,14 @@ class Gate:
         roster: The signed programme.
         service_token: The secret of the vault server's passes; empty admits nobody.
         clock: Unix seconds now.
+        room: For the bodies of calls that are not answered yet.
     """
 
     database: Database
     roster: Roster
     service_token: str = ""
     clock: Callable[[], float] = time.time
-
-
-async def read_body(request: Request) -> bytes:
-    """Return the body, up to the limit of its route.
-
-    Raises:
-        TooLargeError: It is larger.
-    """
-    sealed = request.url.path.startswith(f"{SEGMENTS}/")
-    limit = MAX_SEGMENT_BYTES if sealed else MAX_BODY_BYTES
-    announced = request.headers.get("content-length", "0")
-    body = bytearray()
-    if not announced.isdecimal():
-        raise DataError("The call's Content-Length is no number.")
-    if int(announced) <= limit:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                break
-        else:
-            return bytes(body)
-    raise TooLargeError(f"The call's body is larger than {limit} bytes.")
-
-
-Body = Annotated[bytes, Depends(read_body)]
+    room: Room = field(default_factory=Room)
 
 
 class Anyone:

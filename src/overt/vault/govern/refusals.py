@@ -49,6 +49,10 @@ class TooLargeError(DataError):
     """A body beyond the limit."""
 
 
+class TooSlowError(DataError):
+    """A body that does not come to its end."""
+
+
 # the first class that fits decides
 _STATUSES: tuple[tuple[type[OvertError], int], ...] = (
     (UnsignedError, 401),
@@ -57,6 +61,7 @@ _STATUSES: tuple[tuple[type[OvertError], int], ...] = (
     (ConflictError, 409),
     (NotFoundError, 404),
     (TooLargeError, 413),
+    (TooSlowError, 408),
     (GovernError, 403),
     (ConsentError, 403),
     (SealError, 403),

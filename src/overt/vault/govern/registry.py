@@ -102,7 +102,13 @@ class Registry:
         return self.broker.append([entry])[0]
 
     def receipt(
-        self, kind: ReceiptKind, subject: str, digest: str, index: int
+        self,
+        kind: ReceiptKind,
+        subject: str,
+        digest: str,
+        index: int,
+        *,
+        final: str = "",
     ) -> bytes:
         """Return a signed receipt for what log entry `index` records."""
         receipt = Receipt(
@@ -113,5 +119,6 @@ class Registry:
             self.roster.anchor.programme,
             index,
             self.today.isoformat(),
+            final,
         )
         return canonical_bytes(sign_receipt(receipt, self.receipt_key))

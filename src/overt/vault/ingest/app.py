@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
 from overt.protocol import routes
 from overt.protocol.canonical import Json, canonical_bytes, parse_json
+from overt.protocol.errors import VaultError
 from overt.vault.govern import (
     acknowledged,
     consent,
@@ -25,11 +26,14 @@ from overt.vault.govern import (
     reports,
     requests,
 )
+from overt.vault.govern.bodies import (
+    Body,  # noqa: TC001 - FastAPI reads annotations at run time
+)
 from overt.vault.govern.callers import (
     Caller,  # noqa: TC001 - FastAPI reads annotations at run time
 )
 from overt.vault.govern.erasure import erase_person
-from overt.vault.govern.gate import Allow, Anyone, Body, ByInvitation, Gate
+from overt.vault.govern.gate import Allow, Anyone, ByInvitation, Gate
 from overt.vault.govern.refusals import NotFoundError, answer_refusals
 from overt.vault.govern.registry import KeyBroker, Registry
 from overt.vault.govern.roster import Roster
@@ -131,6 +135,19 @@ def health() -> Json:
     return {"ok": True}
 
 
+@public.get(routes.READY, dependencies=_ANYONE)
+def ready(parts: Parts) -> Json:
+    """Say that the server can work: programme and log can be read.
+
+    Raises:
+        VaultError: One of them cannot.
+    """
+    parts.registry.roster.programme()
+    if parts.log.read("checkpoint") is None:
+        raise VaultError("The log has no checkpoint; the key broker never ran.")
+    return {"ok": True}
+
+
 @public.get(routes.PROGRAMME, dependencies=_ANYONE)
 def programme(parts: Parts) -> Response:
     """Return the signed programme in force."""
@@ -202,11 +219,13 @@ def withdraw(
     """End a person's consents; erase what they sent where they say so."""
     envelope = parse_json(body, what="A withdrawal")
     withdrawal = consent.withdraw(parts.registry, caller, envelope)
-    receipt = consent.withdrawal_receipt(parts.registry, caller, envelope)
     derived.revoke(parts.registry, caller.person)
+    final = ""
     if withdrawal.erase:
-        erase_person(parts.registry, parts.admission.objects, caller.person)
-    return _document(receipt)
+        final = erase_person(parts.registry, parts.admission.objects, caller.person)
+    return _document(
+        consent.withdrawal_receipt(parts.registry, caller, envelope, final=final)
+    )
 
 
 @devices.put(routes.SEGMENTS + "/{segment}")

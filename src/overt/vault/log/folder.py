@@ -26,6 +26,9 @@ from overt.vault.store.files import make_folder, write_durably
 if TYPE_CHECKING:
     from pathlib import Path
 
+# readable for the servers' group: the vault server shows to anybody what lies here
+_FOLDER_MODE, _FILE_MODE = 0o750, 0o640
+
 
 class LogFolder:
     """Tiles and checkpoint of one log.
@@ -45,8 +48,8 @@ class LogFolder:
             OSError: The file cannot be written.
         """
         target = self.folder / path
-        make_folder(target.parent, root=self.folder)
-        write_durably(target, data)
+        make_folder(target.parent, root=self.folder, mode=_FOLDER_MODE)
+        write_durably(target, data, mode=_FILE_MODE)
 
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes; nothing where there is no such file.

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Write a file under a temporary name, sync it, rename it, sync its folder."""
     fresh = path.with_name(f".{path.name}.new")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as file:
+        os.fchmod(file.fileno(), mode)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -34,11 +35,11 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def make_folder(path: Path, *, root: Path) -> None:
-    """Make a folder below `root` with its parents, mode 0700, each on disk."""
+def make_folder(path: Path, *, root: Path, mode: int = 0o700) -> None:
+    """Make a folder below `root` with its parents, each on disk."""
     if path.is_dir():
         return
     if path != root:
-        make_folder(path.parent, root=root)
-    path.mkdir(mode=0o700, parents=path == root, exist_ok=True)
+        make_folder(path.parent, root=root, mode=mode)
+    path.mkdir(mode=mode, parents=path == root, exist_ok=True)
     sync(path.parent)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT = timedelta(seconds=60)
 _RETRY_FOR = timedelta(seconds=20)
+_DAY_S = 86400
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -124,7 +126,8 @@ class LocalObjects(StoredObjects):
     """Objects as local files of mode 0600 below a folder of mode 0700.
 
     A put returns after the file and its folders are on disk. Objects cut short by a
-    power failure have no row and so are never served.
+    power failure have no row and so are never served. A file's time is its date at
+    midnight: times of sending would be a record of attendance.
 
     Args:
         folder: Where the files lie; made when missing.
@@ -150,6 +153,9 @@ class LocalObjects(StoredObjects):
         super().put(name, data)
         try:
             path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+            midnight = time.time() // _DAY_S * _DAY_S
+            for each in (path, path.parent, self._folder):
+                os.utime(each, (midnight, midnight))
             for each in (path, path.parent, self._folder):
                 sync(each)
         except OSError as error:

@@ -87,7 +87,8 @@ class PersonKeyRow(Base):
     Attributes:
         public_half: base64url of the public half.
         epoch: KMS epoch that the private half is wrapped under.
-        wrapped: The wrapped private half; none once the key is destroyed.
+        wrapped: The wrapped private half; none once the key is destroyed. Loaded only
+            where it is asked for: the vault server's account may not.
         binding: The `person-key.v1` document, once the programme keys signed it.
     """
 
@@ -95,7 +96,7 @@ class PersonKeyRow(Base):
     person: Mapped[str] = mapped_column(primary_key=True)
     public_half: Mapped[str]
     epoch: Mapped[int]
-    wrapped: Mapped[bytes | None]
+    wrapped: Mapped[bytes | None] = mapped_column(deferred=True)
     binding: Mapped[bytes | None]
 
 
