@@ -16,6 +16,14 @@ demo: setup ## record, seal, govern, release, refine, train, evaluate: one run, 
 demo-full: setup ## the same over 15 tasks and 3 training seeds (hours)
 	@$(PY) -m demo --full $(DEMO)
 
+wheel: setup ## dist/overt-*.whl, for `uv tool install` or `pipx install`
+	.venv/bin/uv build -q --wheel -o dist .
+
+deb: setup ## dist/overt_*.deb, for the Python of this system
+	packaging/deb.sh
+
+.PHONY: wheel deb
+
 lint: setup
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .

@@ -60,7 +60,7 @@ def attack(*mutations: Mutation) -> Callable[[Callable[[Stack], None]], Any]:
 
 def null_cipher(patch: pytest.MonkeyPatch) -> None:
     """Seal nothing: keys are handled as ever, bytes stay as they are."""
-    patch.setattr(sealing, "_encrypt", lambda _key, data, _context: sealing.pad(data))
+    patch.setattr(sealing, "_encrypt", lambda _key, data, *_: sealing.pad(data))
     patch.setattr(sealing, "_decrypt", lambda _key, data, _context: sealing.unpad(data))
 
 

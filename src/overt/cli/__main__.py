@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 COMMANDS: dict[str, str] = {
     # the participant's
+    "autostart": "overt.cli.account:autostart",
     "consent": "overt.cli.consent:consent",
     "doctor": "overt.cli.doctor:doctor",
     "enrol": "overt.cli.enrol:enrol",
     "export": "overt.cli.review:export",
     "forget": "overt.cli.control:forget",
+    "keyring": "overt.cli.account:keyring",
+    "limits": "overt.cli.wishes:limits",
     "my": "overt.cli.my:my",
+    "never": "overt.cli.wishes:never",
     "pause": "overt.cli.control:pause",
     "record": "overt.cli.record:record",
     "resume": "overt.cli.control:resume",
@@ -35,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "stop": "overt.cli.control:stop",
     "task": "overt.cli.control:task",
     "who-read": "overt.cli.whoread:who_read",
+    "uninstall": "overt.cli.account:uninstall",
     # the server's and the research side's
     "access": "overt.cli.access:access",
     "backup": "overt.cli.backup:backup",

@@ -149,16 +149,18 @@ def forget(
     Whole minutes go, their keys first. TIME is 14:05, or a date with it. No passphrase
     is asked. At a terminal you are shown what goes, and asked once.
     """
+    from overt.recorder.person.minutes import forget_everywhere, preview_text
+
     arguments = _interval(minutes, start, end)
-    seen = _forget(arguments, preview=True)
-    text = _pieces_text(seen)
+    seen = forget_everywhere(own_home(), arguments, preview=True)
+    text = preview_text(seen)
     if preview or not seen:
         emit({"forgotten": 0, "pieces": seen}, text, as_json=as_json)
         return
     if sys.stdin.isatty() and not as_json:
         click.echo(text)
         click.confirm("Destroy them for good?", default=True, abort=True)
-    gone = _forget(arguments, preview=False)
+    gone = forget_everywhere(own_home(), arguments, preview=False)
     facts = {
         "forgotten": len(gone),
         "segments": [one["segment"] for one in gone],
@@ -184,59 +186,6 @@ def _interval(minutes: float | None, start: str, end: str) -> dict[str, object]:
     now = datetime.now().astimezone()
     until = {"until": str(instant_ns(end, now))} if end else {}
     return {"since": str(instant_ns(start, now)), **until}
-
-
-def _forget(arguments: dict[str, object], *, preview: bool) -> list[Any]:
-    """Have every recorder of this home forget; without one, forget here."""
-    from overt.recorder.person.control import recorded_displays
-
-    found: dict[str, Any] = {}
-    displays = recorded_displays(own_home())
-    for display in displays:
-        client = recorder(display, timeout_s=15.0)
-        answer = client.call("forget", **arguments, preview=preview)
-        found |= {one["segment"]: one for one in answer["pieces"]}
-    return list(found.values()) if displays else _forget_here(arguments, preview)
-
-
-def _forget_here(arguments: dict[str, object], preview: bool) -> list[Any]:
-    import time
-
-    from overt.recorder.person.asking import interval_of
-    from overt.recorder.person.forgetting import forget as forget_minutes
-    from overt.recorder.person.forgetting import pieces, told
-
-    home = own_home()
-    if minutes := arguments.get("minutes"):
-        since_ns: int = time.time_ns() - int(float(str(minutes)) * 60e9)
-        until_ns = None
-    else:
-        since_ns, until_ns = interval_of(arguments)
-    found = [told(one) for one in pieces(home, since_ns, until_ns)]
-    if not preview:
-        forget_minutes(home, since_ns, until_ns)
-    return found
-
-
-def _pieces_text(found: list[Any]) -> str:
-    """Say what goes, as local times."""
-    from datetime import UTC, datetime
-
-    def clock(ns: str) -> str:
-        return f"{datetime.fromtimestamp(int(ns) / 1e9, UTC).astimezone():%d %b %H:%M}"
-
-    if not found:
-        return "Nothing is recorded in these minutes."
-    lines = [
-        f"{clock(one['started_utc_ns'])}  {one['state']:9} {one['segment']}"
-        for one in found
-    ]
-    if any(one["state"] == "sent" for one in found):
-        lines.append(
-            "What was sent is at the server too. To have it erased there:"
-            " overt consent withdraw --erase"
-        )
-    return "\n".join([*lines, f"{len(found)} minutes go."])
 
 
 @click.command(epilog=_EXITS)

@@ -16,7 +16,7 @@ from overt.protocol.errors import CaptureError, OvertError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _accessibility() -> Iterator[Finding]:
 
 
 def _browser() -> Iterator[Finding]:
-    paths = [path for name in _BROWSERS if (path := shutil.which(name))]
+    paths = [path for name in BROWSERS if (path := shutil.which(name))]
     if not paths:
         text = "No Chromium found; on Debian: apt install chromium"
         yield Finding("browser", "warn", text)

@@ -32,7 +32,6 @@ def my(
     """
     import socket
     import time
-    import webbrowser
 
     from overt.protocol.errors import UsageError
     from overt.recorder.person.locks import recover_if_idle
@@ -58,8 +57,28 @@ def my(
         if not no_browser:
             link = here.home.run / "my.html"
             private_link(link, url)
-            webbrowser.open(link.as_uri())
+            _open(link.as_uri())
         _serve(app, listening)
+
+
+def _open(address: str) -> None:
+    """Open a window of its own where the browser can; it shows no other page."""
+    import shutil
+    import subprocess
+    import webbrowser
+
+    from overt.cli.doctor import BROWSERS
+
+    for name in BROWSERS:
+        if path := shutil.which(name):
+            subprocess.Popen(
+                [path, f"--app={address}"],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            return
+    webbrowser.open_new(address)
 
 
 def _serve(app: FastAPI, listening: socket.socket) -> None:

@@ -13,12 +13,18 @@ from overt.protocol.errors import CaptureError, ConsentError, DataError, SealErr
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from overt.cli.participant import Person
+    from overt.recorder.person.identity import Identity
+
 
 @click.command(epilog=exit_codes(ConsentError, CaptureError, SealError, DataError))
+@click.option("--window", is_flag=True, help="Ask you in a window, as at log-in.")
 @display_option
 @passphrase_option
 @json_option
-def record(display: str, passphrase_file: Path | None, *, as_json: bool) -> None:
+def record(
+    display: str, passphrase_file: Path | None, *, window: bool, as_json: bool
+) -> None:
     """Record this display: unlock your keys, and an indicator says what goes on.
 
     Only what the programme allows and you agreed to is recorded, sealed to your own
@@ -29,7 +35,7 @@ def record(display: str, passphrase_file: Path | None, *, as_json: bool) -> None
     from overt.recorder.person.run import record as record_display
 
     here = person()
-    identity = here.unlock(passphrase_file)
+    identity = _asked(here, display) if window else here.unlock(passphrase_file)
 
     def tell(session: str) -> None:
         emit(
@@ -43,3 +49,29 @@ def record(display: str, passphrase_file: Path | None, *, as_json: bool) -> None
         session = record_display(who, display, ready=tell)
     facts = {"session": session, "display": display, "state": "ended"}
     emit(facts, "Recording has ended. See what waits: overt review", as_json=as_json)
+
+
+def _asked(here: Person, display: str) -> Identity:
+    """Return the keys once their owner has unlocked them in a window.
+
+    Raises:
+        CaptureError: There is no way to show a window.
+        ConsentError: They did not.
+    """
+    from overt.recorder.person.hardening import harden
+    from overt.recorder.person.identity import unlock
+    from overt.recorder.person.keychain import kept_passphrase
+
+    harden()
+    try:
+        from overt.recorder.person.unlockwindow import ask
+    except ImportError as error:
+        raise CaptureError(
+            "Windows need Tk, which is not installed.",
+            remedy="On Debian: apt install python3-tk. Or run: overt record",
+        ) from error
+    title, kept = here.programme.title, kept_passphrase(here.enrolment.device)
+    passphrase = ask(display, title, kept)
+    if passphrase is None:
+        raise ConsentError("You did not unlock your keys, so nothing is recorded.")
+    return unlock(here.home, passphrase)

@@ -114,10 +114,16 @@ def padded_size(size_bytes: int) -> int:
     return (size_bytes + mask) & ~mask
 
 
-def pad(data: bytes) -> bytes:
-    """Prefix the length (u64, little endian) and pad with zeros to Padmé size."""
+def pad(data: bytes, block_bytes: int = 1) -> bytes:
+    """Prefix the length (u64, little endian) and pad with zeros to Padmé size.
+
+    Args:
+        data: The plaintext.
+        block_bytes: The padded size is a multiple of this as well.
+    """
     whole = struct.pack("<Q", len(data)) + data
-    return whole + bytes(padded_size(len(whole)) - len(whole))
+    size_bytes = -(-padded_size(len(whole)) // block_bytes) * block_bytes
+    return whole + bytes(size_bytes - len(whole))
 
 
 def unpad(data: bytes) -> bytes:
@@ -131,9 +137,9 @@ def unpad(data: bytes) -> bytes:
     return data[8 : 8 + size]
 
 
-def _encrypt(key: bytes, data: bytes, context: bytes) -> bytes:
+def _encrypt(key: bytes, data: bytes, context: bytes, block_bytes: int = 1) -> bytes:
     nonce = os.urandom(NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, pad(data), context)
+    return nonce + AESGCM(key).encrypt(nonce, pad(data, block_bytes), context)
 
 
 def _decrypt(key: bytes, data: bytes, context: bytes) -> bytes:
@@ -244,12 +250,22 @@ def seal_segment(
     header: SealedHeader,
     recipient: SealingPublicKey,
     device: Ed25519PrivateKey,
+    *,
+    block_bytes: int = 1,
 ) -> bytes:
-    """Seal a segment's bytes under a fresh key to a person's vault key, and sign."""
+    """Seal a segment's bytes under a fresh key to a person's vault key, and sign.
+
+    Args:
+        data: The segment.
+        header: What it says of itself in clear.
+        recipient: The person's vault key.
+        device: Signs the whole.
+        block_bytes: The padded size is a multiple of this.
+    """
     info = box_info(header)
     key = os.urandom(KEY_BYTES)
     head = canonical_bytes(asdict(header))
-    ciphertext = _encrypt(key, data, info)
+    ciphertext = _encrypt(key, data, info, block_bytes)
     signed = b"".join(
         [
             MAGIC,

@@ -24,6 +24,7 @@ PAGES = " ".join(
     for page in [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
 )
 SPECIFIED = """
+    never app|site|window|list|remove; limits; autostart; keyring; uninstall
     redact classify
     programme create|show|invite|halt|resume; enrol; record; status; pause; resume
     consent show|give|withdraw|receipt; task begin|end; review; send; export; serve

@@ -36,11 +36,13 @@ class Directive:
         records: Whether to record.
         ends: Whether to end the loop, after what is recorded has been written.
         marks: Signed marks to put into the stream, in order.
+        discards: Whether what has not been handed over yet is dropped at the end.
     """
 
     records: bool
     ends: bool = False
     marks: tuple[MarkRecord, ...] = ()
+    discards: bool = False
 
 
 class Steering(Protocol):
@@ -121,7 +123,7 @@ class Recorder:
         for mark in directive.marks:
             recording.mark(mark)
         if directive.ends or not directive.records:
-            recording.end()
+            recording.end(discards=directive.discards)
         recording.step()
         if recording.is_over:
             self._close(recording, selector)

@@ -169,9 +169,17 @@ class Recording:
         if mark.kind == "task_begin":
             self._attention.begun()
 
-    def end(self) -> None:
-        """Take nothing in from now on; `step` until `is_over`, then `close`."""
-        if not self._has_ended:
+    def end(self, *, discards: bool = False) -> None:
+        """Take nothing in from now on; `step` until `is_over`, then `close`.
+
+        Args:
+            discards: Drop what has not been handed over yet, as after the chord.
+        """
+        if self._has_ended:
+            return
+        if discards:
+            self._end_ns = self._stream.released_ns
+        else:
             self._film(self._lane.read())
             self._drain()
             self._end_ns, self._drained_ns = time.monotonic_ns(), 0
@@ -203,6 +211,7 @@ class Recording:
         view = look(now_ns, stack, self._attention.url_of, self._allow)
         self._attention.seen(view)
         self._seen.append(view)
+        self._sink.progress.level = view.keyboard_level.value
         return view
 
     def _pass_views(self) -> None:

@@ -72,6 +72,7 @@ class Progress:
         events: How many input events were written.
         frames: How many frames.
         size_bytes: Bytes of records, before sealing.
+        level: At what level the window that has the keyboard is recorded now.
     """
 
     last_commit_ns: int | None = None
@@ -79,6 +80,7 @@ class Progress:
     events: int = 0
     frames: int = 0
     size_bytes: int = 0
+    level: str = ""
 
 
 class SegmentSink:

@@ -88,7 +88,7 @@ class Session:
         if problem := facts.refusal or facts.indicator_problem:
             self._state = State(Phase.STOPPED, problem)
         elif self._pause_is_over(now_ns):
-            self._state = State(Phase.RECORDING)
+            self._begin_anew()
         return self._state
 
     def pause(self, until_ns: int | None, reason: str = "You paused it.") -> State:
@@ -100,11 +100,15 @@ class Session:
     def resume(self, facts: Facts) -> State:
         """End a pause, if the facts allow; a stopped session stays stopped."""
         if self._state.phase is Phase.PAUSED:
-            problem = facts.refusal or facts.indicator_problem
-            self._state = (
-                State(Phase.STOPPED, problem) if problem else State(Phase.RECORDING)
-            )
+            if problem := facts.refusal or facts.indicator_problem:
+                self._state = State(Phase.STOPPED, problem)
+            else:
+                self._begin_anew()
         return self._state
+
+    def _begin_anew(self) -> None:
+        """Record after a pause: no write from before it proves anything now."""
+        self._state, self._last_commit_ns = State(Phase.RECORDING), None
 
     def stop(self, reason: str) -> State:
         """Stop; only `unlock` starts again."""
@@ -126,6 +130,13 @@ class Session:
             self._state.records
             and self._last_commit_ns is not None
             and 0 <= now_ns - self._last_commit_ns < STALE_NS
+        )
+
+    def is_stale(self, now_ns: int) -> bool:
+        """Whether it should be writing, did, and has not for `STALE_NS`."""
+        last_ns = self._last_commit_ns
+        return (
+            self._state.records and last_ns is not None and now_ns - last_ns >= STALE_NS
         )
 
     def _pause_is_over(self, now_ns: int) -> bool:

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 WIDTH_PX, HEIGHT_PX = 170, 24
 MARGIN_PX = 4
-Tone = Literal["red", "amber", "grey"]
+MENU_PX = 22  # at the right end: opens the control window
+Tone = Literal["red", "amber", "grey", "alarm"]
 _DOTS: dict[Tone, tuple[int, int, int]] = {
     "red": (226, 53, 58),
     "amber": (240, 170, 40),
     "grey": (150, 154, 162),
+    "alarm": (255, 255, 255),
 }
+_ALARM = (186, 22, 28)
 _PAPER, _INK, _EDGE = (24, 26, 31), (244, 245, 247), (92, 96, 106)
 _TEXT_X, _FONT_PX, _SCALE = 24, 12, 4
 
@@ -34,7 +37,8 @@ class Badge:
     """What the indicator says.
 
     Attributes:
-        tone: `red` records, `amber` is paused, `grey` does not record.
+        tone: A `red` dot records, an `amber` one is paused, a `grey` one does not
+            record; all red is `alarm`: it should be written, and is not.
         text: In a few words; cut where it does not fit.
     """
 
@@ -45,19 +49,22 @@ class Badge:
 @lru_cache(maxsize=16)
 def draw_badge(badge: Badge) -> Pixels:
     """Return a badge's pixels, uint8 (24, 170, 3)."""
-    image = Image.new("RGB", (WIDTH_PX, HEIGHT_PX), _PAPER)
+    paper = _ALARM if badge.tone == "alarm" else _PAPER
+    image = Image.new("RGB", (WIDTH_PX, HEIGHT_PX), paper)
     pen = ImageDraw.Draw(image)
     pen.rectangle((0, 0, WIDTH_PX - 1, HEIGHT_PX - 1), outline=_EDGE)
-    image.paste(_dot(_DOTS[badge.tone]), (7, 6))
+    image.paste(_dot(_DOTS[badge.tone], paper), (7, 6))
+    for row in (8, 12, 16):
+        pen.line((WIDTH_PX - MENU_PX + 6, row, WIDTH_PX - 7, row), _INK)
     font = ImageFont.load_default(_FONT_PX)
     text = _cut(badge.text, font)
     pen.text((_TEXT_X, HEIGHT_PX / 2), text, _INK, font, anchor="lm")
     return np.asarray(image).copy()
 
 
-def _dot(colour: tuple[int, int, int]) -> Image.Image:
+def _dot(colour: tuple[int, int, int], paper: tuple[int, int, int]) -> Image.Image:
     side = 12 * _SCALE
-    large = Image.new("RGB", (side, side), _PAPER)
+    large = Image.new("RGB", (side, side), paper)
     ImageDraw.Draw(large).ellipse(
         (_SCALE, _SCALE, side - _SCALE, side - _SCALE), colour
     )
@@ -65,7 +72,7 @@ def _dot(colour: tuple[int, int, int]) -> Image.Image:
 
 
 def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    room = WIDTH_PX - _TEXT_X - 6
+    room = WIDTH_PX - _TEXT_X - MENU_PX
     plain = text.encode("ascii", "replace").decode()
     if font.getlength(plain) <= room:
         return plain

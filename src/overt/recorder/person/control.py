@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from overt.recorder.person.home import Home
 
-COMMANDS = ("status", "pause", "resume", "task_begin", "task_end", "stop", "forget")
+COMMANDS = (
+    "status", "pause", "resume", "task_begin", "task_end", "stop", "forget", "windows",
+)  # fmt: skip
 _MOST_LINE = 64 << 10
 _MOST_PEERS = 16
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid

@@ -118,8 +118,7 @@ def recover(home: Home, own: SealingKey) -> list[str]:
     """
     spool, recovered = home.spool, []
     for half in spool.folder.glob("*.part"):
-        if not half.with_suffix("").exists():
-            half.unlink(missing_ok=True)
+        half.unlink(missing_ok=True)
     clear_states(home)
     for segment in spool.unfinished():
         try:

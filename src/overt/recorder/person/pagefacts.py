@@ -7,26 +7,31 @@ memory while they are looked at.
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
 from overt.protocol.errors import DataError, OvertError
+from overt.recorder.person import replay
 from overt.recorder.person.consenting import standing
 from overt.recorder.person.control import ControlClient, recorded_displays
 from overt.recorder.person.playback import Screen, open_own, screens
 from overt.recorder.person.receipts import verified_receipts
-from overt.recorder.person.review import Overview, SegmentFacts, overview
+from overt.recorder.person.review import (
+    Overview,
+    SegmentFacts,
+    expires_ns,
+    overview,
+)
+from overt.recorder.person.wishes import read_wishes
 from overt.recorder.spool import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from overt.protocol.canonical import Json
+    from overt.protocol.segment import Segment
     from overt.recorder.person.run import Participant
 
 STRIP = 4  # pictures of a segment shown side by side
@@ -47,7 +52,8 @@ class LocalFacts:
 
     def __init__(self, who: Participant) -> None:
         self.who = who
-        self._screens = lru_cache(maxsize=2)(self._open)
+        self._screens = lru_cache(maxsize=2)(self._strip)
+        self._opened = lru_cache(maxsize=1)(self._open)
 
     def seen(self) -> Overview:
         """Return all that is on this machine."""
@@ -69,27 +75,57 @@ class LocalFacts:
         Raises:
             DataError: There is no such segment or picture.
         """
+        self.who.home.spool.entry(segment)  # what was forgotten meanwhile is gone
         held = self._screens(segment)
         if not held or not 0 <= place < STRIP:
             raise DataError(f"There is no such picture of segment {segment:.40}.")
         spread = place * (len(held) - 1) // (STRIP - 1)
         screen = held[spread if len(held) > STRIP else min(place, len(held) - 1)]
-        image = Image.fromarray(screen.pixels)
-        image.thumbnail((_THUMB_PX, _THUMB_PX))
-        out = io.BytesIO()
-        image.save(out, "PNG")
-        return out.getvalue()
+        return replay.png(screen.pixels, _THUMB_PX)
 
-    def _open(self, segment: str) -> list[Screen]:
+    def frame(self, segment: str, place: int) -> bytes:
+        """Return a screen of a segment as PNG, as large as it was.
+
+        Raises:
+            DataError: There is no such segment or screen.
+        """
+        found = replay.picture(self.opened(segment), place)
+        if found is None:
+            raise DataError(f"There is no such picture of segment {segment:.40}.")
+        return found
+
+    def opened(self, segment: str) -> Segment:
+        """Return a segment, opened, as long as it is here.
+
+        Raises:
+            DataError: It is not, or is damaged.
+        """
+        self.who.home.spool.entry(segment)  # what was forgotten meanwhile is gone
+        return self._opened(segment)
+
+    def _open(self, segment: str) -> Segment:
+        return open_own(self.who.home.spool, segment, self.who.identity.own)
+
+    def _strip(self, segment: str) -> list[Screen]:
         """Return at most 24 screens of a segment, spread over it."""
-        opened = open_own(self.who.home.spool, segment, self.who.identity.own)
-        held = list(screens(opened))
+        held = list(screens(self._open(segment)))
         step = max(len(held) // 24, 1)
         return [*held[::step][:-1], held[-1]] if held else []
+
+    def expiry_s(self, retention_days: int) -> dict[str, int]:
+        """Return when each segment is destroyed unless it is sent, Unix seconds."""
+        home, found = self.who.home, {}
+        waiting_days = read_wishes(home).expire_days
+        for entry in home.spool.entries():
+            ends_ns = expires_ns(entry, retention_days, waiting_days)
+            if ends_ns is not None:
+                found[entry.segment] = ends_ns // 10**9
+        return found
 
     def forget_pictures(self) -> None:
         """Drop the opened segments from memory."""
         self._screens.cache_clear()
+        self._opened.cache_clear()
 
     def standing(self) -> dict[str, Any]:
         """Return what the participant has decided."""

@@ -13,11 +13,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from overt.protocol.errors import ConsentError, NetworkError, OvertError
-from overt.recorder.person import consenting, review
+from overt.recorder.person import consenting, replay, review
 from overt.recorder.person.enrol import load_programme
+from overt.recorder.person.maskmore import mask_more
+from overt.recorder.person.minutes import forget_everywhere
 from overt.recorder.person.pagefacts import STRIP, LocalFacts
-from overt.recorder.person.run import Participant
+from overt.recorder.person.permission import OWN_TITLE
+from overt.recorder.person.run import Participant, masking
 from overt.recorder.person.sending import Sender, send_all
+from overt.recorder.person.wishes import read_wishes
 from overt.web.pages import Banner, Layout, Pages, Place, static_files
 from overt.web.security import (
     CSRF_FIELD,
@@ -106,7 +110,7 @@ def _layout(request: Request, token: str, current: str) -> Layout:
     facts = _facts(request)
     withdrawn = facts.standing()["withdrawn"]
     return Layout(
-        _programme(request).title,
+        f"{_programme(request).title} {OWN_TITLE}",
         who=f"You, as {facts.who.enrolment.person[:13]}…",
         places=_PLACES if token else (),
         current=current,
@@ -171,6 +175,8 @@ def show_review(request: Request, token: Inside) -> HTMLResponse:
         episodes=seen.episodes,
         unreadable=seen.unreadable,
         strip=range(STRIP),
+        expiry=facts.expiry_s(_programme(request).retention_days),
+        wishes=read_wishes(facts.who.home),
         approved=sum(one.state == "approved" for one in seen.segments),
     )
 
@@ -182,6 +188,38 @@ def picture(request: Request, _: Inside, segment: str, place: int) -> Response:
     return Response(png, media_type="image/png")
 
 
+@router.get("/play/{segment}")
+def show_minute(request: Request, token: Inside, segment: str) -> HTMLResponse:
+    """Play one minute: frames, pointer, keys as masked, actions."""
+    facts = _facts(request)
+    opened = facts.opened(segment)
+    session = [
+        one
+        for one in facts.who.home.spool.entries()
+        if one.session == opened.header.session
+    ]
+    at = [one.segment for one in session].index(segment)
+    return _show(
+        request,
+        token,
+        "play.html",
+        "/recordings",
+        segment=segment,
+        entry=session[at],
+        before=session[at - 1].segment if at else "",
+        after=session[at + 1].segment if at + 1 < len(session) else "",
+        episode=replay.facts(opened, f"/frames/{segment}/{{}}.png"),
+        words=replay.typed_words(opened),
+    )
+
+
+@router.get("/frames/{segment}/{place}.png")
+def frame(request: Request, _: Inside, segment: str, place: int) -> Response:
+    """Return a screen of a segment, as large as it was."""
+    png = _facts(request).frame(segment, place)
+    return Response(png, media_type="image/png")
+
+
 @router.post("/review")
 def decide_review(
     request: Request,
@@ -189,7 +227,7 @@ def decide_review(
     do: Annotated[str, Form()],
     name: Annotated[list[str] | None, Form()] = None,
 ) -> Response:
-    """Approve or discard what was ticked: segments, sessions or tasks."""
+    """Approve, mask more or cut what was ticked: segments, sessions or tasks."""
     facts = _facts(request)
     discards = do == "discard"
     chosen = review.segments_of(facts.seen(), name or [], damaged=discards)
@@ -198,7 +236,32 @@ def decide_review(
         facts.forget_pictures()
     elif do == "approve":
         review.approve(facts.who.home.spool, chosen)
+    elif do == "mask":
+        who, mask = facts.who, masking(_programme(request))
+        for segment in chosen:
+            mask_more(who.home, segment, who.identity.own, mask)
+        facts.forget_pictures()
     return _back("/")
+
+
+@router.post("/forget")
+def forget_minutes(
+    request: Request,
+    token: Sent,
+    minutes: Annotated[float, Form(gt=0, lt=10**6)],
+    do: Annotated[str, Form()] = "preview",
+) -> Response:
+    """Say which minutes go; destroy them once that is confirmed."""
+    facts = _facts(request)
+    home, asked = facts.who.home, {"minutes": minutes}
+    if do == "forget":
+        forget_everywhere(home, asked, preview=False)
+        facts.forget_pictures()
+        return _back("/recordings")
+    seen = forget_everywhere(home, asked, preview=True)
+    return _show(
+        request, token, "forget.html", "/recordings", minutes=minutes, pieces=seen
+    )
 
 
 @router.post("/send")
@@ -215,13 +278,14 @@ def send(request: Request, _: Sent) -> Response:
 def show_recordings(request: Request, token: Inside) -> HTMLResponse:
     """Show what was recorded and sent, who read it, and what was decided."""
     facts = _facts(request)
-    programme = _programme(request)
+    programme, seen = _programme(request), facts.seen()
     return _show(
         request,
         token,
         "recordings.html",
         "/recordings",
-        segments=facts.seen().segments,
+        segments=seen.segments,
+        sessions=facts.sessions(seen),
         receipts=facts.receipts(programme),
         recorders=facts.recorders(),
         programme=programme,

@@ -34,8 +34,12 @@ from overt.recorder.person.locks import (
     recording_lock,
     recover_if_idle,
 )
-from overt.recorder.person.permission import AllowListInForce, Permission
+from overt.recorder.person.meter import Meter
+from overt.recorder.person.permission import AllowListInForce, Permission, is_own
+from overt.recorder.person.posting import DailySender
+from overt.recorder.person.presence import Presence
 from overt.recorder.person.review import expire
+from overt.recorder.person.sending import Sender
 from overt.recorder.person.steering import Hand, PersonSteering
 from overt.recorder.person.wishes import WishesInForce, read_wishes
 from overt.redact.naming import whole
@@ -43,6 +47,7 @@ from overt.redact.naming import whole
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from overt.protocol.canonical import Json
     from overt.protocol.programme import Programme
     from overt.protocol.records import Pixels
     from overt.recorder.person.enrol import Enrolment
@@ -55,16 +60,40 @@ _ORDER = list(Level)
 
 
 class OnGrounds:
-    """Permission, and whether an allowed window is there, as steering asks."""
+    """Permission, presence, budgets, and whether an allowed window is there."""
 
     def __init__(
-        self, permission: Permission, allow: AllowListInForce, display: str
+        self,
+        permission: Permission,
+        allow: AllowListInForce,
+        presence: Presence,
+        meter: Meter,
+        display: str,
     ) -> None:
         self._permission, self._allow, self._display = permission, allow, display
+        self._presence, self._meter = presence, meter
 
     def refusal(self) -> str:
         """Why recording is not allowed."""
         return self._permission.refusal()
+
+    def absence(self) -> str:
+        """Why nobody sits here."""
+        return self._presence.absence()
+
+    def excess(self) -> str:
+        """Which budget is used up."""
+        return self._meter.excess()
+
+    def windows(self) -> list[Json]:
+        """Return the windows on the screen, topmost first."""
+        with contextlib.closing(WindowWatcher(self._display)) as watcher:
+            stack = watcher.stack()
+        return [
+            {"app": one.app_class, "title": one.title}
+            for one in reversed(stack.windows)
+            if one.managed and not is_own(one.app_class, one.title)
+        ]
 
     def may_show(self) -> bool:
         """Whether a window that may be recorded is on the screen."""
@@ -124,11 +153,21 @@ def record(
             expire_now(who.home, keeper.programme)
             session = new_id("sess")
             sink = _sink(who, keeper.programme, session, permission)
-            with keeper, ContextThread() as source:
-                allow = AllowListInForce(keeper, WishesInForce(who.home))
+            wishes = WishesInForce(who.home)
+            sender = Sender(
+                who.home, who.identity, who.enrolment, keeper.programme, who.client
+            )
+            with (
+                keeper,
+                ContextThread() as source,
+                Presence() as presence,
+                DailySender(sender),
+            ):
+                allow = AllowListInForce(keeper, wishes)
                 names = naming(keeper, who.home)
                 recorder = Recorder(display, allow, source, sink, mask, names)
-                grounds = OnGrounds(permission, allow, display)
+                meter = Meter(who.home, wishes)
+                grounds = OnGrounds(permission, allow, presence, meter, display)
                 with _steering(who, session, grounds, (display, names)) as steering:
                     ready(session)
                     recorder.run(steering)

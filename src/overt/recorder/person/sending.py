@@ -33,7 +33,7 @@ from overt.recorder.person.enrol import keep_receipt
 from overt.recorder.spool import SpoolState, write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from overt.protocol.programme import Programme
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from overt.recorder.person.home import Home
     from overt.recorder.person.identity import Identity
     from overt.recorder.person.vault_client import VaultClient
+
+
+BLOCK_BYTES = 64 << 10  # what leaves is padded to whole blocks of this size
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,11 @@ class Sender:
         entries = self.home.spool.entries()
         return [one.segment for one in entries if one.state is SpoolState.APPROVED]
 
-    def send(self) -> Iterator[Sent]:
+    def send(self, only: Collection[str] | None = None) -> Iterator[Sent]:
         """Send what is approved, oldest first; yield each as its receipt comes.
+
+        Args:
+            only: Of what is approved these alone; None for all.
 
         A segment that is refused waits and does not hold up the others.
 
@@ -90,6 +96,8 @@ class Sender:
             raise ConsentError("Nothing is sent without consent.")
         refusal: OvertError | None = None
         for segment in self.approved():
+            if only is not None and segment not in only:
+                continue
             try:
                 yield self._send_one(segment)
             except NetworkError:
@@ -134,9 +142,8 @@ class Sender:
             segment, head.session, head.sequence, head.person, head.device,
             head.programme, head.consent, datetime.now(UTC).date().isoformat(),
         )  # fmt: skip
-        return seal_segment(
-            data, header, self.enrolment.vault_key, self.identity.device
-        )
+        key, device = self.enrolment.vault_key, self.identity.device
+        return seal_segment(data, header, key, device, block_bytes=BLOCK_BYTES)
 
 
 def send_all(sender: Sender, told: Callable[[Sent], None]) -> int:

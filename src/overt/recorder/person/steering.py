@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 CLICK_PAUSE_S = 300
 _FAREWELL_S = 2.0  # how long the indicator says why it stopped before it goes
+_ANNOUNCE_NS = 10 * 10**9  # so long before a pause ends the indicator says so
+_LEVELS = {"": "starting", "off": "nothing here"}
 _STATUSES = ("done", "failed", "discard")
 _UNSETTLED_NS = 5 * 10**9  # what is younger may still be held back
 
@@ -62,6 +64,10 @@ class Sight(Protocol):
         """Whether it was clicked."""
         ...
 
+    def chorded(self) -> bool:
+        """Whether the chord that pauses was pressed."""
+        ...
+
     def problem(self) -> str:
         """Why recording must stop."""
         ...
@@ -72,6 +78,18 @@ class Grounds(Protocol):
 
     def refusal(self) -> str:
         """Why recording is not allowed."""
+        ...
+
+    def absence(self) -> str:
+        """Why nobody sits here: the session is locked, or another user's turn."""
+        ...
+
+    def excess(self) -> str:
+        """Which budget is used up."""
+        ...
+
+    def windows(self) -> list[Json]:
+        """Return the windows on the screen."""
         ...
 
     def may_show(self) -> bool:
@@ -114,7 +132,8 @@ class PersonSteering:
         self._wall = WallClock()
         self._asked_to_end = False
         self._stopped_s: float | None = None
-        self._is_recording = self._in_gap = False
+        self._is_recording = self._in_gap = self._discards = False
+        self._level, self._seen_commit_ns = "", 0
         self._has_begun = False
         self._was_refused = False  # by what allows recording, when it stopped
         self._session.unlock(self._facts())
@@ -147,25 +166,28 @@ class PersonSteering:
     def poll(self, progress: Progress, *, is_recording: bool) -> Directive:
         """Serve calls and say what to do."""
         self._is_recording = is_recording
-        if progress.last_commit_ns is not None:
-            self._session.committed(progress.last_commit_ns)
+        commit_ns = progress.last_commit_ns
+        if commit_ns is not None and commit_ns != self._seen_commit_ns:
+            self._seen_commit_ns = commit_ns
+            self._session.committed(commit_ns)
         before = self.state
         self._wall.note(boottime_ns(), time.time_ns())
         self._session.tick(boottime_ns(), self._facts())
         self._hand.control.poll(self._handle)
-        if self._hand.indicator.clicked():
-            self._click()
+        self._feel()
         if self._asked_to_end:
             self._session.stop("You stopped it.")
         self._note_gap(before)
         self._finish_forgetting()
+        self._level = progress.level
         self._hand.indicator.show(self._badge())
         return self._directive()
 
     def _facts(self) -> Facts:
         """Look at what has to hold, and remember whether permission did."""
         hand = self._hand
-        facts = Facts(hand.grounds.refusal(), hand.indicator.problem())
+        problem = hand.indicator.problem() or hand.grounds.absence()
+        facts = Facts(hand.grounds.refusal(), problem)
         if self.state.phase is not Phase.STOPPED or not self._has_begun:
             self._was_refused, self._has_begun = bool(facts.refusal), True
         return facts
@@ -173,7 +195,8 @@ class PersonSteering:
     def _directive(self) -> Directive:
         marks, self._marks = tuple(self._marks), []
         records = self.state.records and self._forget_since_ns is None
-        return Directive(records, self._is_over(), marks)
+        discards, self._discards = self._discards, False
+        return Directive(records, self._is_over(), marks, discards=discards)
 
     def _is_over(self) -> bool:
         """Whether the loop is to end; a forced stop is shown for a moment first."""
@@ -196,6 +219,16 @@ class PersonSteering:
             self._marks.append(MarkRecord(now_ns, "resume"))
             self._in_gap = False
 
+    def _feel(self) -> None:
+        """Obey the chord and the indicator; pause where a budget is used up."""
+        if self._hand.indicator.chorded():
+            self._discards = self.state.records
+            self._session.pause(None, "You pressed the chord.")
+        if self._hand.indicator.clicked():
+            self._click()
+        if self.state.records and (excess := self._hand.grounds.excess()):
+            self._session.pause(None, excess)
+
     def _click(self) -> None:
         if self.state.phase is Phase.PAUSED:
             self._session.resume(self._facts())
@@ -208,8 +241,13 @@ class PersonSteering:
             return Badge("grey", f"Not recording: {state.reason}")
         if state.phase is Phase.PAUSED:
             return Badge("amber", _pause_text(state))
-        if self._session.is_alive(time.monotonic_ns()):
-            return Badge("red", "Recording")
+        if self._forget_since_ns is not None:
+            return Badge("grey", "Not recording: forgetting")
+        now_ns = time.monotonic_ns()
+        if self._session.is_alive(now_ns):
+            return Badge("red", f"Recording: {_LEVELS.get(self._level, self._level)}")
+        if self._session.is_stale(now_ns):
+            return Badge("alarm", "Nothing is written!")
         return Badge("grey", "Not recording: starting")
 
     def _handle(self, command: str, arguments: Json) -> Json:
@@ -224,6 +262,8 @@ class PersonSteering:
                 return self._task_end(arguments)
             case "forget":
                 return self._forget(arguments)
+            case "windows":
+                return {"windows": self._hand.grounds.windows()}
             case "stop":
                 self._asked_to_end = True
         return self._status()
@@ -240,6 +280,8 @@ class PersonSteering:
             "task": self._task[0] if self._task else None,
             "task_text": self._task[1] if self._task else None,
             "forgetting": self._forget_since_ns is not None,
+            "level": self._level if self.state.records else "",
+            "tone": self._badge().tone,
             "text": self._badge().text,
         }
 
@@ -335,7 +377,10 @@ class PersonSteering:
 
 def _pause_text(state: State) -> str:
     if state.until_ns is None:
-        return "Paused until resumed"
-    left = timedelta(seconds=max(state.until_ns - boottime_ns(), 0) / 1e9)
-    end = datetime.now().astimezone() + left + timedelta(seconds=30)
+        own = state.reason in {"You paused it.", "You pressed the chord."}
+        return "Paused until resumed" if own else f"Paused: {state.reason}"
+    left_ns = max(state.until_ns - boottime_ns(), 0)
+    if left_ns <= _ANNOUNCE_NS:
+        return f"Records again in {-(-left_ns // 10**9)} s"
+    end = datetime.now().astimezone() + timedelta(seconds=left_ns / 1e9 + 30)
     return f"Paused until {end:%H:%M}"

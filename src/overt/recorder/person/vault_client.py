@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 import ssl
 import time
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Self
 
 import httpx
@@ -193,6 +194,12 @@ class VaultClient:
             raise VaultError(f"The server {self.server} sends elsewhere; refused.")
         if len(response.content) > _MOST_ANSWER:
             raise VaultError(f"The server {self.server} answers with too much.")
+        if response.status_code == 404 and b'"Not Found"' in response.content:
+            raise VaultError(
+                f"The server {self.server} does not know {request.url.path}: it is"
+                " older than this recorder.",
+                remedy=f"It needs overt {version('overt')} or newer: tell who runs it.",
+            )
         if response.is_error:
             raise refusal(response.status_code, response.content, server=self.server)
         return response.content

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from overt.protocol.canonical import Json, canonical_bytes, parse_json
-from overt.protocol.errors import DataError
+from overt.protocol.errors import CaptureError, DataError
 from overt.protocol.ids import check_id
 from overt.protocol.sealing import BOX_BYTES, SealingKey, SealingPublicKey
 from overt.recorder.spool.form import (
@@ -34,6 +34,8 @@ from overt.recorder.spool.form import (
 from overt.recorder.spool.writer import SpoolWriter, sync_folder, write_private
 
 if TYPE_CHECKING:
+    import io
+    from collections.abc import Iterable
     from pathlib import Path
 
     from overt.protocol.segment import SegmentHeader
@@ -94,6 +96,31 @@ class Spool:
         """
         self.set_state(header.segment, SpoolState.RECORDING)
         return SpoolWriter(self._file(header.segment), header, own)
+
+    def replace(
+        self, header: SegmentHeader, own: SealingPublicKey, records: Iterable[bytes]
+    ) -> None:
+        """Put a segment's file in place of the one that is there, whose key goes.
+
+        Raises:
+            CaptureError: The disk is full; what was there stays.
+        """
+        path = self._file(header.segment)
+        fresh = path.with_name(path.name + ".part")
+        fresh.unlink(missing_ok=True)
+        writer = SpoolWriter(fresh, header, own)
+        try:
+            for record in records:
+                writer.append(record)
+            writer.close()
+        except CaptureError:
+            writer.abandon()
+            fresh.unlink()
+            raise
+        with path.open("r+b", buffering=0) as old:
+            fresh.replace(path)
+            _overwrite_key(old)
+        sync_folder(self.folder)
 
     def set_state(
         self, segment: str, state: SpoolState, receipt: Json | None = None
@@ -203,10 +230,16 @@ class Spool:
         path = self._file(segment)
         with contextlib.suppress(FileNotFoundError):
             with path.open("r+b", buffering=0) as file:
-                at, size_bytes = box_place(file.read(HEAD_LIMIT))
-                file.seek(at)
-                file.write(os.urandom(size_bytes))
-                os.fsync(file.fileno())
+                _overwrite_key(file)
             path.unlink()
+        path.with_name(path.name + ".part").unlink(missing_ok=True)
         self._state_file(segment).unlink(missing_ok=True)
         sync_folder(self.folder)
+
+
+def _overwrite_key(file: io.FileIO) -> None:
+    """Destroy the sealed key of an open spool file."""
+    at, size_bytes = box_place(file.read(HEAD_LIMIT))
+    file.seek(at)
+    file.write(os.urandom(size_bytes))
+    os.fsync(file.fileno())

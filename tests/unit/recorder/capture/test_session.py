@@ -70,6 +70,10 @@ def test_only_a_fresh_commit_proves_that_it_records() -> None:
     session.pause(None)
     assert not session.is_alive(1001)
     session.resume(FINE)
-    assert session.is_alive(1001)
+    assert not session.is_alive(1001)  # what was written before proves nothing
+    session.committed(2000)
+    assert session.is_alive(2001)
+    assert not session.is_stale(2001)
+    assert session.is_stale(2000 + STALE_NS)
     session.unlock(FINE)
     assert session.last_commit_ns is None

@@ -3,6 +3,7 @@
 import json
 import stat
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -193,3 +194,11 @@ def test_a_passphrase_file_must_be_private(tmp_path: Any) -> None:
         read_passphrase(path)
     path.chmod(0o600)
     assert read_passphrase(path) == WORDS
+
+
+def test_an_older_server_is_told_from_one_that_refuses(
+    consenting: SimpleNamespace, vault: Any
+) -> None:
+    vault.overrides["GET", routes.READERS] = (404, {"detail": "Not Found"})
+    with pytest.raises(VaultError, match=r"older than this recorder.*needs overt \d"):
+        consenting.client.readers()

@@ -1,21 +1,41 @@
 """The participant's local pages: the door, the forms, the facts."""
 
 import asyncio
+import io
+import json
 import re
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
+from overt.protocol.ids import new_id
+from overt.protocol.records import (
+    EVENT_DTYPE,
+    ContextRecord,
+    EventKind,
+    FrameCause,
+    FrameRecord,
+    InputRecord,
+    MarkRecord,
+    TileRecord,
+)
+from overt.protocol.segment import SegmentHeader, encode_record
 from overt.recorder.person.consenting import standing
 from overt.recorder.person.pages import create_pages
+from overt.recorder.person.playback import open_own, screens
 from overt.recorder.person.run import Participant
+from overt.recorder.spool import SpoolState
 from overt.web.sessions import Sessions
 
 pytestmark = pytest.mark.loopback
 _HERE = {"sec-fetch-site": "same-origin"}
 _BASE = "http://127.0.0.1"
+_EXACT = True
 
 
 class Browser:
@@ -140,3 +160,117 @@ def test_two_peoples_pages_on_one_machine_do_not_log_each_other_out(
     for one in seen.values():
         one.cookies = cookies
         assert one.get("/recordings").status_code == 200
+
+
+# A minute of one's own ----------------------------------------------------------
+
+
+@pytest.fixture
+def minute(consenting: SimpleNamespace) -> str:
+    """A waiting minute: a page with a word on it, a click, a word, a secret."""
+    picture = np.full((64, 128, 3), 250, np.uint8)
+    image = Image.fromarray(picture)
+    ImageDraw.Draw(image).text((8, 20), "canary", (0, 0, 0), ImageFont.load_default(20))
+    pixels = np.asarray(image)
+    tiles = np.stack([pixels[:, :64], pixels[:, 64:]])
+    header = SegmentHeader(
+        new_id("seg"), new_id("sess"), 0, consenting.enrolment.person,
+        consenting.enrolment.device, consenting.programme.programme,
+        consenting.consent.record, "clear", 128, 64, time.time_ns() - 90 * 10**9, 0,
+    )  # fmt: skip
+    rows = [
+        (10, EventKind.BUTTON_PRESS, 9, 0, 30, 40, 1),
+        *(
+            (20 + n, EventKind.KEY_PRESS, 9, 0, 30, 40, ord(c))
+            for n, c in enumerate("zebra")
+        ),
+        (40, EventKind.KEY_PRESS, 9, 4, 30, 40, ord("s")),
+    ]
+    both = np.array([[0, 0], [1, 1]], np.uint32)
+    window = {"class": "Allowed", "title": "zebra page", "url": ""}
+    records: list[Any] = [
+        TileRecord(0, tiles),
+        FrameRecord(5, FrameCause.KEYFRAME, _EXACT, 128, 64, both),
+        ContextRecord(6, "window", window),
+        InputRecord(np.array(rows, EVENT_DTYPE)),
+        MarkRecord(60, "secret"),
+    ]  # fmt: skip
+    writer = consenting.home.spool.begin(header, consenting.identity.own.public)
+    for record in records:
+        writer.append(encode_record(record))
+    writer.close()
+    consenting.home.spool.set_state(header.segment, SpoolState.WAITING)
+    return header.segment
+
+
+def test_a_minute_is_played_with_what_was_done(browser: Any, minute: str) -> None:
+    _enter(browser)
+    page = browser.get(f"/play/{minute}").text
+    found = re.search(
+        r'<script type="application/json" id="minute">(.*?)</script>', page
+    )
+    assert found
+    episode = json.loads(found.group(1))
+    assert [one["label"].split(": ", 1)[1] for one in episode["frames"]] == [
+        "Screen", "Click at 30, 40", "Type “zebra”", "Press ctrl+s",
+        "Type a secret (not recorded)",
+    ]  # fmt: skip
+    picture = browser.get(episode["frames"][1]["src"])
+    with Image.open(io.BytesIO(picture.content)) as image:
+        assert image.size == (128, 64)
+    assert picture.headers["cache-control"] == "no-store"
+    assert browser.get(f"/frames/{minute}/7.png").status_code == 400
+    assert "· my overt" in page
+
+
+def test_masking_more_leaves_no_word_and_no_old_key(
+    browser: Any, minute: str, consenting: SimpleNamespace
+) -> None:
+    csrf = _enter(browser)
+    before = consenting.home.spool.read(minute, consenting.identity.own)
+    data = {"csrf": csrf, "do": "mask", "name": minute}
+    assert browser.post("/review", data=data, headers=_HERE).status_code == 303
+    opened = open_own(consenting.home.spool, minute, consenting.identity.own)
+    assert opened.complete
+    assert opened.header.level == "masked"
+    assert opened.header.segment == minute
+    (context,) = [one for one in opened.records if isinstance(one, ContextRecord)]
+    assert context.body["title"] == ""
+    keys = [
+        one.events["detail"] for one in opened.records if isinstance(one, InputRecord)
+    ]
+    assert set(np.concatenate(keys).tolist()) == {1, 0x0100FFFD, ord("s")}
+    (screen,) = screens(opened)
+    assert not (screen.pixels < 60).all(axis=2).any()  # no black letter is left
+    assert before != consenting.home.spool.read(minute, consenting.identity.own)
+    assert consenting.home.spool.entry(minute).state is SpoolState.WAITING
+    assert "•••••" in browser.get(f"/play/{minute}").text
+
+
+def test_the_timeline_says_when_a_minute_goes_and_cuts_it(
+    browser: Any, minute: str, consenting: SimpleNamespace
+) -> None:
+    csrf = _enter(browser)
+    page = browser.get("/").text
+    assert "destroyed unsent on" in page
+    assert f'href="/play/{minute}"' in page
+    data = {"csrf": csrf, "do": "discard", "name": minute}
+    assert browser.post("/review", data=data, headers=_HERE).status_code == 303
+    assert consenting.home.spool.entries() == []
+    assert browser.get(f"/frames/{minute}/0.png").status_code == 400
+    assert browser.get(f"/pictures/{minute}/0.png").status_code == 400
+
+
+def test_forgetting_shows_first_what_goes(
+    browser: Any, minute: str, consenting: SimpleNamespace
+) -> None:
+    csrf = _enter(browser)
+    browser.get(f"/frames/{minute}/0.png")  # opened, and in memory
+    data = {"csrf": csrf, "minutes": "10"}
+    shown = browser.post("/forget", data=data, headers=_HERE)
+    assert "1 minute goes for good" in shown.text
+    assert len(consenting.home.spool.entries()) == 1
+    data["do"] = "forget"
+    assert browser.post("/forget", data=data, headers=_HERE).status_code == 303
+    assert consenting.home.spool.entries() == []
+    assert browser.get(f"/frames/{minute}/0.png").status_code == 400

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -95,12 +96,17 @@ class Recording:
 
 
 @pytest.fixture
+def words(tmp_path: Path, fakes: SimpleNamespace) -> Path:
+    path = tmp_path / "words"
+    path.write_text(fakes.PASSPHRASE)
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
 def recording(
-    consenting: SimpleNamespace, screen: str, tmp_path: Path, fakes: SimpleNamespace
+    consenting: SimpleNamespace, screen: str, words: Path
 ) -> Iterator[Recording]:
-    words = tmp_path / "words"
-    words.write_text(fakes.PASSPHRASE)
-    words.chmod(0o600)
     made = Recording(consenting, screen, words)
     made.wait_until_alive()
     yield made
@@ -183,6 +189,14 @@ def _check_marks(
         public.verify(
             mark.signature, mark_bytes(session, mark.t_ns, mark.kind, mark.body)
         )
+
+
+def test_its_memory_is_nobody_elses(recording: Recording) -> None:
+    limits = Path(f"/proc/{recording.process.pid}/limits").read_text()
+    (line,) = [one for one in limits.splitlines() if one.startswith("Max core file")]
+    assert line.split()[4:6] == ["0", "0"]
+    recording.control.call("stop")
+    assert recording.end()[0] == 0
 
 
 def test_withdrawing_ends_it(recording: Recording, consenting: SimpleNamespace) -> None:
@@ -291,3 +305,62 @@ def test_stop_ends_it_at_once(recording: Recording) -> None:
     assert recording.end()[0] == 0
     with pytest.raises(CaptureError, match="No recorder runs"):
         recording.control.call("status")
+
+
+def _move_until_killed(recording: Recording, client: Any, alive_s: float) -> int:
+    """Move the pointer, kill the recorder; return when it died, CLOCK_MONOTONIC."""
+    end = time.monotonic() + alive_s
+    place = 0
+    while time.monotonic() < end:
+        place = (place + 1) % 200
+        xtest.fake_input(client, X.MotionNotify, x=50 + place, y=50)
+        client.sync()
+        time.sleep(0.01)
+    os.kill(recording.process.pid, signal.SIGKILL)
+    died_ns = time.monotonic_ns()
+    recording.end()
+    return died_ns
+
+
+def _newest_ns(person: SimpleNamespace) -> int:
+    """The time of the newest event here; every file opens, to its end."""
+    recover(person.home, person.identity.own)
+    newest = 0
+    for part in _opened(person):
+        assert part.header.session
+        for record in part.records:
+            if isinstance(record, InputRecord):
+                newest = max(newest, int(record.events["t_ns"].max()))
+    return newest
+
+
+def _kill(
+    person: SimpleNamespace, screen: str, client: Any, words: Path, alive_s: float
+) -> float:
+    """Return how much of the recording a kill lost, in seconds."""
+    recording = Recording(person, screen, words)
+    recording.wait_until_alive()
+    died_ns = _move_until_killed(recording, client, alive_s)
+    return (died_ns - _newest_ns(person)) / 1e9
+
+
+def test_a_kill_in_the_middle_leaves_files_that_open(
+    consenting: SimpleNamespace, screen: str, client: Any, words: Path
+) -> None:
+    _window(client)
+    lost_s = _kill(consenting, screen, client, words, 2.3)
+    assert lost_s < 30  # how much, a quiet machine tells: the test below
+
+
+@pytest.mark.long
+def test_fifty_kills_lose_a_second_at_most(
+    consenting: SimpleNamespace, screen: str, client: Any, words: Path
+) -> None:
+    _window(client)
+    chance = random.Random(20261125)  # noqa: S311 - when to kill, no secret
+    lost_s = [
+        _kill(consenting, screen, client, words, chance.uniform(1.2, 4))
+        for _ in range(50)
+    ]
+    report = f"lost: median {sorted(lost_s)[25]:.2f} s, most {max(lost_s):.2f} s"
+    assert max(lost_s) <= 1.0, report

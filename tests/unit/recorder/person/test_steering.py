@@ -1,5 +1,6 @@
 """Why a recording ended by itself: what was the case then, not what is now."""
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from overt.protocol.errors import CaptureError, ConsentError
 from overt.recorder.capture.names import Names
+from overt.recorder.capture.recorder import Directive
 from overt.recorder.capture.segments import Progress
+from overt.recorder.person.badge import Badge
 from overt.recorder.person.home import Home
 from overt.recorder.person.steering import Hand, PersonSteering
 from overt.redact.naming import whole
@@ -20,18 +23,60 @@ class World:
 
     def __init__(self, home: Path) -> None:
         self.refusal, self.problem = "", ""
-        grounds = SimpleNamespace(refusal=lambda: self.refusal, may_show=lambda: True)
-        indicator = SimpleNamespace(
-            show=lambda _: None, clicked=lambda: False, problem=lambda: self.problem
+        self.absence = self.excess = ""
+        self.clicked = self.chorded = False
+        self.shown: list[Badge] = []
+        self.progress = Progress(level="masked")
+        grounds = SimpleNamespace(
+            refusal=lambda: self.refusal,
+            absence=lambda: self.absence,
+            excess=lambda: self.excess,
+            may_show=lambda: True,
         )
-        control: Any = SimpleNamespace(poll=lambda _: 0)
+        indicator = SimpleNamespace(
+            show=self.shown.append,
+            clicked=lambda: self._taken("clicked"),
+            chorded=lambda: self._taken("chorded"),
+            problem=lambda: self.problem,
+        )
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.answers: list[dict[str, Any]] = []
+        control: Any = SimpleNamespace(poll=self._poll)
         key = Ed25519PrivateKey.generate()
         names = Names(whole)
         hand = Hand(Home(home), "sess_x", key, grounds, indicator, control, names)
         self.steering = PersonSteering(hand)
 
+    def _taken(self, name: str) -> bool:
+        was = bool(getattr(self, name))
+        setattr(self, name, False)
+        return was
+
+    def _poll(self, handle: Any) -> int:
+        calls, self.calls = self.calls, []
+        self.answers += [handle(*call) for call in calls]
+        return len(calls)
+
+    def call(self, command: str, **arguments: Any) -> dict[str, Any]:
+        self.calls.append((command, arguments))
+        self.poll()
+        return self.answers[-1]
+
+    def directive(self) -> Directive:
+        return self.steering.poll(self.progress, is_recording=True)
+
     def poll(self) -> bool:
-        return self.steering.poll(Progress(), is_recording=True).records
+        return self.directive().records
+
+    def commit(self, ago_s: float = 0) -> None:
+        """A write became durable, so long ago."""
+        self.progress.last_commit_ns = time.monotonic_ns() - int(ago_s * 1e9)
+        self.poll()
+
+    @property
+    def badge(self) -> Badge:
+        self.poll()
+        return self.shown[-1]
 
 
 @pytest.fixture
@@ -57,3 +102,63 @@ def test_a_lost_indicator_is_told_though_consent_went_afterwards(world: World) -
     world.refusal = "You have withdrawn."
     assert not world.poll()
     assert isinstance(world.steering.fault(), CaptureError)
+
+
+def test_nobody_at_the_desk_stops_it(world: World) -> None:
+    world.absence = "The session is locked."
+    assert not world.poll()
+    world.absence = ""
+    assert not world.poll()
+    assert "locked" in str(world.steering.fault())
+
+
+def test_it_says_recording_only_while_commits_prove_it(world: World) -> None:
+    assert world.badge == Badge("grey", "Not recording: starting")
+    world.commit()
+    assert world.badge == Badge("red", "Recording: masked")
+    world.commit(ago_s=5.1)
+    assert world.badge.tone == "alarm"
+    assert world.call("status")["records"] is False
+    world.commit()
+    world.progress.level = "off"
+    assert world.badge == Badge("red", "Recording: nothing here")
+
+
+def test_an_old_commit_proves_nothing_after_a_pause(world: World) -> None:
+    world.commit()
+    world.call("pause")
+    assert world.badge == Badge("amber", "Paused until resumed")
+    world.progress.last_commit_ns = time.monotonic_ns()  # what was left is written
+    world.poll()
+    world.call("resume")
+    assert world.badge == Badge("grey", "Not recording: starting")
+    world.commit()
+    assert world.badge.tone == "red"
+
+
+def test_the_chord_pauses_at_once_and_drops_what_is_held_back(world: World) -> None:
+    world.chorded = True
+    directive = world.directive()
+    assert (directive.records, directive.discards) == (False, True)
+    assert not world.directive().discards
+    world.clicked = True
+    assert world.poll()
+
+
+def test_the_end_of_a_pause_is_announced_and_the_chord_keeps_it(world: World) -> None:
+    world.call("pause", minutes=0.1)
+    assert world.badge.text.startswith("Records again in")
+    world.chorded = True
+    assert world.badge == Badge("amber", "Paused until resumed")
+    world.call("pause", minutes=30)
+    assert world.badge.text.startswith("Paused until ")
+
+
+def test_a_budget_pauses_and_says_which(world: World) -> None:
+    world.excess = "over 25 % of a core"
+    assert not world.poll()
+    assert world.badge == Badge("amber", "Paused: over 25 % of a core")
+    world.excess = ""
+    assert not world.poll()
+    world.call("resume")
+    assert world.poll()
