@@ -52,5 +52,5 @@ Description: records how people work at a computer, openly and with each person'
  indicator while it is, and starts it at log-in only by their own command.
 CONTROL
 # everything of this package belongs to root; nothing runs at installation
-dpkg-deb --root-owner-group -Zxz --build "$root" "$out/overt_${version}_${arch}.deb" >/dev/null
+dpkg-deb --root-owner-group -Zgzip -z6 --build "$root" "$out/overt_${version}_${arch}.deb" >/dev/null
 echo "$out/overt_${version}_${arch}.deb"

@@ -37,7 +37,7 @@ def my(
     from overt.recorder.person.locks import recover_if_idle
     from overt.recorder.person.pagefacts import private_link
     from overt.recorder.person.pages import create_pages
-    from overt.recorder.person.run import Participant
+    from overt.recorder.person.run import Participant, expire_if_sure
     from overt.web.sessions import Sessions
 
     here = person()
@@ -50,6 +50,7 @@ def my(
         except OSError as error:
             raise UsageError(f"Port {port} is in use or not yours.") from error
         who = Participant(here.home, here.enrolment, identity, client)
+        expire_if_sure(who)
         app = create_pages(who, sessions)
         base = f"http://127.0.0.1:{listening.getsockname()[1]}"
         url = f"{base}/enter#{sessions.code('participant', int(time.time()))}"

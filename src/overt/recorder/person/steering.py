@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 CLICK_PAUSE_S = 300
 _FAREWELL_S = 2.0  # how long the indicator says why it stopped before it goes
 _ANNOUNCE_NS = 10 * 10**9  # so long before a pause ends the indicator says so
-_LEVELS = {"": "starting", "off": "nothing here"}
+_LEVELS = {"": "starting", "off": "not here"}
 _STATUSES = ("done", "failed", "discard")
 _UNSETTLED_NS = 5 * 10**9  # what is younger may still be held back
 
@@ -349,13 +349,13 @@ class PersonSteering:
         since_ns, until_ns = self._interval(arguments)
         if until_ns is not None and self._is_being_written(until_ns):
             until_ns = None
-        found = pieces(home, since_ns, until_ns)
+        found = [told(one) for one in pieces(home, since_ns, until_ns)]
         if arguments.get("preview"):
-            return {"pieces": [told(one) for one in found], "forgotten": 0}
+            return {"pieces": found, "forgotten": 0, "segments": []}
         gone = forget(home, since_ns, until_ns)
         if until_ns is None:
             self._forget_since_ns, self._task = since_ns, None
-        return {"forgotten": len(gone), "pieces": [told(one) for one in found]}
+        return {"pieces": found, "forgotten": len(gone), "segments": gone}
 
     def _interval(self, arguments: Json) -> tuple[int, int | None]:
         minutes = minutes_of(arguments)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _LOOK_MS = 500
 _PAPER, _INK, _QUIET, _BUTTON = "#181a1f", "#f4f5f7", "#b4b9c2", "#2b2f37"
+_EDGE = "#4a4e58"
 _TONES = {"red": "#e2353a", "amber": "#f0aa28", "grey": "#969aa2", "alarm": "#e2353a"}
 _PAUSES: tuple[tuple[str, dict[str, object]], ...] = (
     ("5 minutes", {"minutes": 5}),
@@ -60,7 +61,10 @@ class ControlWindow:
         style.configure(".", background=_PAPER, foreground=_INK, font=("Sans", 10))
         style.configure("TButton", background=_BUTTON, foreground=_INK, padding=5)
         style.map("TButton", background=[("active", "#3a3f49"), ("focus", "#0f7568")])
-        style.configure("TLabelframe", background=_PAPER, bordercolor="#5c606a")
+        style.configure("TLabelframe", background=_PAPER)
+        for part in ("TLabelframe", "TButton"):
+            edge = {"bordercolor": _EDGE, "lightcolor": _EDGE, "darkcolor": _EDGE}
+            style.configure(part, **edge)
         style.configure("TLabelframe.Label", background=_PAPER, foreground=_QUIET)
         root.bind("<Escape>", lambda _: root.destroy())
 
@@ -72,7 +76,10 @@ class ControlWindow:
         ttk.Label(top, textvariable=self._text, wraplength=290).pack(side="left")
         pause = self._group("Pause")
         for place, (label, how) in enumerate(_PAUSES):
-            self._button(pause, label, partial(self._call, "pause", **how), place)
+            run = partial(self._call, "pause", **how)
+            button = self._button(pause, label, run, place)
+            if not place:
+                button.focus_set()
         self._resume = self._button(
             pause, "Resume", partial(self._call, "resume"), len(_PAUSES)
         )

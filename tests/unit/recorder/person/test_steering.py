@@ -121,7 +121,7 @@ def test_it_says_recording_only_while_commits_prove_it(world: World) -> None:
     assert world.call("status")["records"] is False
     world.commit()
     world.progress.level = "off"
-    assert world.badge == Badge("red", "Recording: nothing here")
+    assert world.badge == Badge("red", "Recording: not here")
 
 
 def test_an_old_commit_proves_nothing_after_a_pause(world: World) -> None:
@@ -152,6 +152,16 @@ def test_the_end_of_a_pause_is_announced_and_the_chord_keeps_it(world: World) ->
     assert world.badge == Badge("amber", "Paused until resumed")
     world.call("pause", minutes=30)
     assert world.badge.text.startswith("Paused until ")
+
+
+def test_a_call_to_forget_previews_and_then_names_what_went(world: World) -> None:
+    asked = {"since": "0", "until": "60000000000"}
+    preview = world.call("forget", **asked, preview=True)
+    assert preview == {"pieces": [], "forgotten": 0, "segments": []}
+    assert world.poll()  # a range that is long past stops nothing
+    world.call("forget", minutes=1)
+    assert not world.poll()
+    assert world.badge.text == "Not recording: forgetting"
 
 
 def test_a_budget_pauses_and_says_which(world: World) -> None:
