@@ -130,7 +130,13 @@ class Servers:
             command, env=self._run.env(), stdout=log, stderr=log
         )
         log.close()
-        wait_until("The start of vault and broker", lambda: self._answers(note), 120)
+        try:
+            wait_until(
+                "The start of vault and broker", lambda: self._answers(note), 120
+            )
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def _answers(self, note: Path) -> bool:
@@ -142,7 +148,7 @@ class Servers:
         self.vault, self.broker = addresses["vault"], addresses["broker"]
         with suppress(httpx.HTTPError):
             return all(
-                httpx.get(url + routes.HEALTH, timeout=2).status_code == 200
+                httpx.get(url + routes.HEALTH, timeout=10).status_code == 200
                 for url in (self.vault, self.broker)
             )
         return False
