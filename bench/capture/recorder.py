@@ -53,7 +53,11 @@ class Recorder:
             self._process = subprocess.Popen(
                 self._run.command("record"), env=env, stdout=log, stderr=log
             )
-        wait_until("Recording", self._records)
+        try:
+            wait_until("Recording", self._records, 120)
+        except BaseException:
+            self._process.terminate()
+            raise
         self.start_s = time.monotonic() - began_s
         return self
 

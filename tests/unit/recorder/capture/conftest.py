@@ -1,5 +1,6 @@
 """An X server, a painting client, a talkative application, a recorder in a thread."""
 
+import contextlib
 import os
 import subprocess
 import threading
@@ -20,6 +21,7 @@ from overt.protocol.programme import DATA_TYPES
 from overt.protocol.records import (
     TILE_PX,
     ContextRecord,
+    FrameCause,
     FrameRecord,
     InputRecord,
     Level,
@@ -111,6 +113,21 @@ def painter(x_server: str) -> Iterator[Painter]:
     client = Painter(x_server)
     yield client
     client.display.close()
+
+
+@pytest.fixture
+def painter_of() -> Iterator[Callable[[str], Painter]]:
+    """A painting client of another display."""
+    clients: list[Painter] = []
+
+    def make(name: str) -> Painter:
+        clients.append(Painter(name))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        with contextlib.suppress(OSError):
+            client.display.close()
 
 
 class AllowPainter:
@@ -284,9 +301,10 @@ class Replay:
                 self.tiles += list(record.pixels)
             elif isinstance(record, FrameRecord):
                 columns = -(-record.width_px // TILE_PX)
-                if not canvas.size:
-                    rows = -(-record.height_px // TILE_PX)
-                    size = (rows * TILE_PX, columns * TILE_PX, 3)
+                rows = -(-record.height_px // TILE_PX)
+                size = (rows * TILE_PX, columns * TILE_PX, 3)
+                if canvas.shape != size:
+                    assert record.cause is FrameCause.KEYFRAME
                     canvas = np.zeros(size, np.uint8)
                 for place, tile in record.changed.tolist():
                     row, column = divmod(place, columns)
