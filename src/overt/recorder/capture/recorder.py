@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from overt.recorder.capture.names import Names
+from overt.recorder.capture.neverlist import WithNeverList
 from overt.recorder.capture.recording import Recording, black
 from overt.redact.naming import whole
 
@@ -78,15 +79,20 @@ class Recorder:
 
         Args:
             display: The X display; `None` means $DISPLAY.
-            allow: What may be recorded (`Programme`).
+            allow: What may be recorded (`Programme`); what the never-list names is
+                not, whatever it says.
             source: Asks applications (`ContextThread`).
             sink: Where the records go.
             mask: Masks all text of an image, for levels below `clear`; by default
                 it blackens everything.
             names: The values of the episode that runs; by default nothing of a text
                 is revealed, and nobody begins a task.
+
+        Raises:
+            CaptureError: The never-list cannot be read.
         """
-        self._display, self._allow, self._source = display, allow, source
+        self._display, self._source = display, source
+        self._allow = WithNeverList(allow)
         self._sink, self._mask = sink, mask
         self._names = names or Names(whole)
         self._recording: Recording | None = None
