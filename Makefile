@@ -36,6 +36,10 @@ test: lint ## linters and all tests but the long ones
 test-attacks: setup ## every attack of docs/security.md, each also on a build broken for it
 	$(PY) -m pytest tests/attacks $(PYTEST)
 
+.PHONY: bench-log
+bench-log: setup ## the log's entries a second, and a proof among 10 million
+	$(PY) -m bench.vault_log
+
 long: setup ## soak, fuzz and kill loops
 	$(PY) -m pytest -m long --timeout 3600 $(PYTEST)
 

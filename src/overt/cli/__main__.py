@@ -46,6 +46,8 @@ COMMANDS: dict[str, str] = {
     "console": "overt.cli.console:console",
     "derived": "overt.cli.derived:derived",
     "evaluate": "overt.cli.evaluate:evaluate",
+    "exposure": "overt.cli.exposure:exposure",
+    "fsck": "overt.cli.fsck:fsck",
     "inspect": "overt.cli.inspect:inspect",
     "key": "overt.cli.key:key",
     "log": "overt.cli.log:log",

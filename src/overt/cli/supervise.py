@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _ORDER: Final = ("broker", "vault")
 _LOOK_S: Final = 0.1
+AUDIT_S: Final = 300  # how often the exposure audit looks
 _PATIENCE_S: Final = 8.0  # uvicorn takes up to 3 s to end what runs
 _ADDRESSES: Final = "addresses.json"
 
@@ -75,6 +76,7 @@ def supervise(
         _watch(children, signals, lambda: _up(ports))
         if not signals:
             addresses = _addresses(ports)
+            _audit(data, addresses["vault"], children, reader)
             write_json(data / _ADDRESSES, addresses)
             tell(addresses)
             _watch(children, signals, lambda: False)
@@ -85,6 +87,28 @@ def supervise(
         (data / _ADDRESSES).unlink(missing_ok=True)
         for one, handler in old.items():
             signal.signal(one, handler)
+
+
+def _audit(data: Path, server: str, children: Children, parent: int) -> None:
+    """Start the exposure audit beside the servers where its key was made."""
+    if not (data / "exposure" / "exposure.key").exists():
+        return
+    words, options = sys.argv[1:], {"--programme", "--database", "--objects"}
+    passed = [
+        part
+        for at, word in enumerate(words[:-1])
+        if word in options
+        for part in (word, words[at + 1])
+    ]
+    settings = data / "exposure" / "settings.toml"
+    if settings.exists():
+        passed += ["--settings", str(settings)]
+    command = [sys.executable, "-m", "overt.cli", "exposure", "--data", str(data)]
+    command += [*passed, "--server", server, "--every", str(AUDIT_S)]
+    command += ["--parent", str(parent)]
+    children["exposure audit"] = subprocess.Popen(
+        command, pass_fds=[parent], stdout=subprocess.DEVNULL
+    )
 
 
 def end_with(parent: int) -> None:

@@ -29,7 +29,7 @@ SPECIFIED = """
     programme create|show|invite|halt|resume; enrol; record; status; pause; resume
     consent show|give|withdraw|receipt; task begin|end; review; send; export; serve
     access request|approve|list; release; refine; train; evaluate; log verify|key
-    doctor; witness; who-read
+    doctor; witness; who-read; exposure; fsck
     inspect; key new; console open; my; forget; stop; redact text
     access show; programme change; derived register|list|decide|export
     backup; restore
