@@ -139,34 +139,12 @@ def _draft(file: Path, services: dict[str, str]) -> Programme:
 def show(folder: Path, as_json: bool) -> None:
     """Show what a programme says, after checking its signatures."""
     from overt.cli.founding import read_programme
+    from overt.cli.told import told
     from overt.protocol.programme import programme_json
 
     _, _, found = read_programme(folder)
     body = programme_json(found) | {"dpia_covers_this": found.dpia_covers_this}
-    emit(body, "\n".join(map(plain, _told(found))), as_json=as_json)
-
-
-def _told(found: Programme) -> list[str]:
-    """Return a programme in lines."""
-    covers = "yes" if found.dpia_covers_this else "NO"
-    rules = [
-        " ".join(filter(None, (rule.app, rule.url, rule.title, f"at {rule.level}")))
-        for rule in found.allow
-    ]
-    return [
-        f"{found.title} ({found.programme}, version {found.version})",
-        f"controller: {found.controller}",
-        *(f"purpose {item.id}: {item.title}" for item in found.purposes),
-        f"notice {found.notice.version}: {found.notice.digest[:16]}",
-        f"DPIA {found.dpia.reference}: covers this configuration: {covers}",
-        f"data types: {', '.join(found.data_types)}",
-        *(f"recorded: {rule}" for rule in rules),
-        "everything else: not recorded",
-        f"kept for {found.retention_days} days, in {', '.join(found.regions)}",
-        f"a grant covers {found.min_cohort} people at least",
-        f"a device records for {found.lease_s} s without the vault's word",
-        *(f"{item.name}: {', '.join(item.roles)}" for item in found.roster),
-    ]
+    emit(body, "\n".join(map(plain, told(found))), as_json=as_json)
 
 
 @programme.command(epilog=_CALLS)

@@ -60,7 +60,7 @@ def programme_changes(old: Programme, new: Programme) -> list[Change]:
     found = [
         _change(path, before.get(path), after.get(path))
         for path in sorted({*before, *after})
-        if before.get(path) != after.get(path) and path not in _DERIVED
+        if (before.get(path) or "") != (after.get(path) or "") and path not in _DERIVED
     ]
     return sorted(found, key=lambda one: not one.widens)
 
