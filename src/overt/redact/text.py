@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from overt.protocol.texts import length_of
 from overt.redact import chunks as judging
 from overt.redact.chunks import Class, Role, vocabulary
 from overt.redact.kinds import Kind, Span
@@ -28,7 +29,6 @@ Level = Literal["masked", "words"]
 Places = npt.NDArray[np.int64]
 
 _SPACES: Final = np.array([chr(code).isspace() for code in range(0x3002)])
-_LENGTHS: Final = ((4, "short"), (16, "medium"), (64, "long"))
 _OWN: Final = re.compile(
     rf"(?:\s*\[(?:{'|'.join(Kind.__members__)}):(?:short|medium|long|page)\])+\s*"
 )
@@ -111,7 +111,7 @@ def mask_text(text: str, level: Level, lang: str = "en") -> str:
         own = _OWN.fullmatch(value) is not None
         parts += [
             text[place:start],
-            value if own else f"[{label}:{length(len(value))}]",
+            value if own else f"[{label}:{length_of(value)}]",
         ]
         place = end
     return "".join([*parts, text[place:]])
@@ -143,12 +143,7 @@ def placeholder(text: str) -> str:
         return ""
     found = spans(bare, "masked")
     label = max((Kind[span.label] for span in found), default=Kind.OTHER).name
-    return f"[{label}:{length(len(bare))}]"
-
-
-def length(characters: int) -> str:
-    """Return a coarse length: short (to 4), medium (16), long (64) or page."""
-    return next((name for most, name in _LENGTHS if characters <= most), "page")
+    return f"[{label}:{length_of(bare)}]"
 
 
 def _lay(texts: Sequence[str]) -> Laid:
