@@ -24,6 +24,9 @@ deb: setup ## dist/overt_*.deb, for the Python of this system
 
 .PHONY: wheel deb
 
+bench-frontier: setup ## success against privacy by level of training (an hour; FRONTIER=--full: many)
+	@$(PY) -m bench.frontier $(FRONTIER)
+
 lint: setup
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -58,4 +61,5 @@ lock: ## write the lock files anew
 clean: ## remove what demo and tests left
 	rm -rf .demo demo-report bench-report .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo demo-full lint test test-attacks long bench-capture bench-masking bench-vault lock clean
+.PHONY: help setup demo demo-full lint test test-attacks long bench-capture bench-masking \
+	bench-vault bench-frontier lock clean

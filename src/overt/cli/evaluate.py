@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from overt.protocol.sealing import SealingKey
     from overt.research.dataset.sealed import Dataset
     from overt.research.evaluate.agent import Policy
+    from overt.research.evaluate.desk import Desk
     from overt.research.evaluate.miniwob import MiniWob
     from overt.research.evaluate.suite import Tested
+    from overt.research.evaluate.views import View
 
+_TREE_S = 1.0  # that reading what the screen shows may take
 BASELINES = ("random", "replay", "untrained")
 
 
@@ -54,6 +57,13 @@ BASELINES = ("random", "replay", "untrained")
     show_default=True,
     help="Of the episodes' seeds; another one gives other episodes.",
 )
+@click.option(
+    "--view",
+    type=click.Choice(["clear", "words", "masked", "surrogate"]),
+    default="clear",
+    show_default=True,
+    help="Show the policy what a recording at this level would show.",
+)
 @passphrase_option
 @json_option
 def evaluate(
@@ -62,6 +72,7 @@ def evaluate(
     tasks: tuple[str, ...],
     episodes: int,
     seed_prefix: str,
+    view: View,
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
@@ -85,10 +96,15 @@ def evaluate(
         browser = desk.start_browser(f"{pages.url}{tasks[0]}.html")
         with MiniWob(desk.display, browser.port, pages.url) as env:
             acting = _policy(policy, job, key, dataset, env)
+            if view != "clear":
+                acting = _viewed(acting, view, desk, browser.pid)
             plan = Plan(tasks, episodes, seed_prefix)
             tested = run_suite(env, acting, plan, shown)
-            body = {"policy": policy} | summarise(tested, shown, env.area())
-    _seal_log(job, policy, tested, body, key)
+            body = {"policy": policy, "view": view} | summarise(
+                tested, shown, env.area()
+            )
+    name = policy if view == "clear" else f"{policy}-{view}"
+    _seal_log(job, name, tested, body, key)
     lines = [
         f"{task:20} {row['successes']}/{row['episodes']}"
         for task, row in body["tasks"].items()
@@ -114,6 +130,31 @@ def _check(job: Path, policy: str, tasks: tuple[str, ...]) -> None:
         path = checkpoint_path(job, "trained" if policy == "untrained" else policy)
         if not path.exists():
             raise DataError(f"There is no {path}.", remedy="Run: overt train.")
+
+
+def _viewed(policy: Policy, view: View, desk: Desk, pid: int) -> Policy:
+    """Put a policy behind a view of the desk's browser.
+
+    Raises:
+        UsageError: What masks is not installed.
+    """
+    from overt.desktop.a11y.accessibility import Accessibility
+    from overt.research.evaluate.views import Source, Viewed
+
+    try:
+        from overt.redact.pixels import mask
+        from overt.redact.text import spans
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"Masking needs {error.name}.", remedy="pip install 'overt[mask]'."
+        ) from error
+    a11y = Accessibility(desk.env["DBUS_SESSION_BUS_ADDRESS"])
+    source = Source(
+        mask,
+        lambda text: spans(text, "words"),
+        lambda: a11y.tree(pid, _TREE_S)[0],
+    )
+    return Viewed(policy, view, source)
 
 
 def _policy(

@@ -98,6 +98,15 @@ class Naming:
                 shown.append(str(self._name(core, kind or "OTHER")))
         return " ".join(shown)
 
+    def value(self, placeholder: Placeholder) -> str:
+        """Return what a placeholder of this episode stands for, in this process.
+
+        An agent that is tested on masked screens needs it to type; a recorder never.
+        """
+        number = (placeholder.kind, placeholder.number)
+        names = self._names.items()
+        return next(v for v, name in names if (name.kind, name.number) == number)
+
     def _words(self, text: str) -> list[tuple[str, str]]:
         """Return words and whole values, each with its kind; "": it may be read."""
         found = list(self._judged(text))
