@@ -9,7 +9,7 @@ display, no clock. Never keeps a raw pixel that lies outside the region.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import xxhash
@@ -69,12 +69,32 @@ class Picture:
     age_us: int = 0
 
 
+Box = tuple[int, int, int, int]  # x0, y0, x1, y1; x1 and y1 lie outside
+
+
+class Cover(Protocol):
+    """What covers one area, anew only where it changed."""
+
+    def update(self, rgb: Pixels, changed: Iterable[Box]) -> list[Box]:
+        """Take the area's new state; return where its masked picture may differ."""
+        ...
+
+    def paint(self, rgb: Pixels, box: Box) -> Pixels:
+        """Return the masked pixels of a box of the area."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class LocalMask:
-    """A mask for which a pixel further away than `reach_px` changes nothing."""
+class AreaMask:
+    """A mask that can go on from what it found in an area before.
+
+    Attributes:
+        mask: Masks a picture at once.
+        begin: Begins the cover of an area (`overt.redact.pixels.Masker`).
+    """
 
     mask: Callable[[Pixels], Pixels]
-    reach_px: int
+    begin: Callable[[Pixels], Cover]
 
     def __call__(self, pixels: Pixels) -> Pixels:
         """Return the pixels masked."""
@@ -88,13 +108,13 @@ class ScreenLog:
         """Begin with nothing.
 
         Args:
-            mask: Masks all text of an image; used at levels below `clear`. A
-                `LocalMask` is given the surroundings of what changed, any other the
-                whole area.
+            mask: Masks all text of an image; used at levels below `clear`. An
+                `AreaMask` is told what changed, any other is given the whole area.
         """
         self._mask = mask
         self._screen = Rect(0, 0, 0, 0)
         self._areas: tuple[Area, ...] = ()
+        self._covers: dict[Rect, Cover] = {}
         self._ids: dict[bytes, int] = {}
         self._begin_screen(self._screen)
 
@@ -128,6 +148,8 @@ class ScreenLog:
             _window(self._raw, patch.rect)[:] = patch.pixels
         if picture.areas != self._areas:
             self._areas = picture.areas
+            masked = {area.rect for area in picture.areas}
+            self._covers = {r: one for r, one in self._covers.items() if r in masked}
             self._forget_outside()
             touched = everywhere
         shown = self._show(touched)
@@ -139,6 +161,7 @@ class ScreenLog:
         self._screen = screen
         self._columns = -(-screen.width // TILE_PX)
         self._rows = -(-screen.height // TILE_PX)
+        self._covers = {}
         size = (self._rows * TILE_PX, self._columns * TILE_PX, 3)
         self._raw: Pixels = np.zeros(size, np.uint8)
         self._shown: Pixels = np.zeros(size, np.uint8)
@@ -174,24 +197,23 @@ class ScreenLog:
         return changed
 
     def _show_masked(self, area: Rect, parts: list[Rect]) -> list[Rect]:
-        """Mask what the changed parts of an area reach; return where that is.
-
-        Text is found by its surroundings: what changed can uncover or cover pixels
-        up to the mask's reach, and these depend on pixels within its reach again.
-        """
-        if not isinstance(self._mask, LocalMask):
-            parts, reach_px = [area], 0
+        """Mask an area of which parts changed; return where that changed it."""
+        raw, shown = _window(self._raw, area), _window(self._shown, area)
+        if not isinstance(self._mask, AreaMask):
+            shown[:] = self._mask(np.ascontiguousarray(raw))
+            return [area]
+        cover = self._covers.get(area)
+        if cover is None:
+            cover = self._covers[area] = self._mask.begin(raw)
+            changed = [(0, 0, area.width, area.height)]
         else:
-            reach_px = self._mask.reach_px
-        for part in parts:
-            source = _grown(part, 2 * reach_px).intersection(area)
-            place = _grown(part, reach_px).intersection(area)
-            masked = self._mask(np.ascontiguousarray(_window(self._raw, source)))
-            inside = Rect(
-                place.x - source.x, place.y - source.y, place.width, place.height
-            )
-            _window(self._shown, place)[:] = _window(masked, inside)
-        return [_grown(part, reach_px).intersection(area) for part in parts]
+            changed = cover.update(raw, [_box_in(part, area) for part in parts])
+        for x0, y0, x1, y1 in changed:
+            shown[y0:y1, x0:x1] = cover.paint(raw, (x0, y0, x1, y1))
+        return [
+            Rect(area.x + x0, area.y + y0, x1 - x0, y1 - y0)
+            for x0, y0, x1, y1 in changed
+        ]
 
     def _tiles_of(self, rects: Iterable[Rect]) -> list[int]:
         places: set[int] = set()
@@ -256,7 +278,7 @@ def _window(image: Pixels, rect: Rect) -> Pixels:
     return image[rect.y : rect.bottom, rect.x : rect.right]
 
 
-def _grown(rect: Rect, by_px: int) -> Rect:
-    return Rect(
-        rect.x - by_px, rect.y - by_px, rect.width + 2 * by_px, rect.height + 2 * by_px
-    )
+def _box_in(part: Rect, area: Rect) -> Box:
+    """A part of an area as a box, counted from the area's corner."""
+    x, y = part.x - area.x, part.y - area.y
+    return (x, y, x + part.width, y + part.height)

@@ -23,7 +23,7 @@ from overt.recorder.capture.context import ContextThread
 from overt.recorder.capture.names import Names
 from overt.recorder.capture.recorder import Recorder
 from overt.recorder.capture.recording import black
-from overt.recorder.capture.screenlog import LocalMask
+from overt.recorder.capture.screenlog import AreaMask
 from overt.recorder.capture.segments import SegmentSink, Subject
 from overt.recorder.person.control import ControlServer
 from overt.recorder.person.hardening import harden
@@ -203,7 +203,7 @@ def masking(programme: Programme) -> Callable[[Pixels], Pixels]:
         CaptureError: The programme masks apps and the library for it is missing.
     """
     try:
-        from overt.redact.pixels import REACH_PX, mask
+        from overt.redact.pixels import Masker, mask
     except ImportError as error:
         levels = {rule.level for rule in programme.allow}
         if levels & {Level.MASKED, Level.WORDS}:
@@ -213,7 +213,7 @@ def masking(programme: Programme) -> Callable[[Pixels], Pixels]:
                 remedy="Install it: pip install 'overt[mask]'",
             ) from error
         return black
-    return LocalMask(mask, REACH_PX)
+    return AreaMask(mask, Masker)
 
 
 def naming(keeper: LeaseKeeper, home: Home) -> Names:

@@ -4,19 +4,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overt.desktop.types import Rect
 from overt.protocol.records import FrameCause, FrameRecord, Level, Pixels, TileRecord
 from overt.recorder.capture.screenlog import (
     Area,
-    LocalMask,
+    AreaMask,
     Patch,
     Picture,
     ScreenLog,
 )
-from overt.redact.pixels import REACH_PX, mask
+from overt.redact.pixels import Masker, mask
 
 SCREEN = Rect(0, 0, 150, 100)  # three by two tiles, the last ones padded
 
@@ -106,7 +106,7 @@ def test_below_clear_the_mask_sees_whole_areas_and_alone_decides() -> None:
 def test_masking_what_changed_alone_is_masking_the_whole(seed: int) -> None:
     generator = np.random.default_rng(seed)
     screen = Rect(0, 0, 300, 220)
-    whole, local = ScreenLog(mask), ScreenLog(LocalMask(mask, REACH_PX))
+    whole, local = ScreenLog(mask), ScreenLog(AreaMask(mask, Masker))
     areas = (Area(Rect(10, 5, 270, 200), Level.MASKED),)
     boards = [Board(), Board()]
     for _ in range(25):
@@ -150,6 +150,7 @@ rects = st.builds(
 steps = st.lists(st.tuples(rects, st.integers(0, 255), st.lists(rects, max_size=2)))
 
 
+@settings(deadline=None)
 @given(steps)
 def test_replay_is_the_screen_with_everything_else_black(steps: Any) -> None:
     log, tiles = ScreenLog(_same), list[Pixels]()

@@ -10,7 +10,7 @@ import pytest
 
 from overt.protocol.errors import CaptureError, NetworkError
 from overt.protocol.records import Level
-from overt.recorder.capture.screenlog import LocalMask
+from overt.recorder.capture.screenlog import AreaMask
 from overt.recorder.person.consenting import give, make_record, withdraw
 from overt.recorder.person.lease import LeaseKeeper
 from overt.recorder.person.permission import Permission
@@ -86,7 +86,7 @@ def test_masking_is_a_condition_where_the_programme_masks(
     consenting: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = masking(consenting.programme)
-    assert isinstance(found, LocalMask)
+    assert isinstance(found, AreaMask)
     white = np.full((9, 9, 3), 255, np.uint8)
     assert np.array_equal(found(white), white)
     monkeypatch.setitem(sys.modules, "overt.redact.pixels", None)

@@ -1,0 +1,7 @@
+"""Masking of pixels: frames in, frames without a readable glyph out."""
+
+from overt.redact.pixels.edges import FILL
+from overt.redact.pixels.masker import Box, Masker, mask, text_mask
+from overt.redact.pixels.runs import TextRun, text_runs
+
+__all__ = ["FILL", "Box", "Masker", "TextRun", "mask", "text_mask", "text_runs"]

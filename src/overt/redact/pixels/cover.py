@@ -1,0 +1,115 @@
+"""From edges to rectangles that cover whatever may be text.
+
+Stage: masking of pixels, the global half. Input: edges in cells, the picture. Output:
+the cover, in cells of 4 x 2 pixels: whole rectangles round what hangs together, never
+an outline that follows a glyph. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from overt.redact.pixels.corners import without_corners
+from overt.redact.pixels.edges import CELL_PX, ROWS_PX, grown
+from overt.redact.pixels.lines import Kept, kept_lines
+
+if TYPE_CHECKING:
+    from overt.protocol.records import Pixels
+    from overt.redact.pixels.edges import Edges, Map
+
+Boxes = npt.NDArray[np.int32]  # (n, 4): x0, y0, x1, y1 in cells of 4 x 2 pixels
+
+_GAP_CELLS: Final = 2  # each side: words of a line hang together
+_BUSY: Final = 0.6  # share of cells with faint edges in a photograph
+_TALL: Final = 12  # cells of 2 px: type from here on is joined by its height
+_HIGH: Final = 120  # cells of 2 px: what is higher is no line of type
+_SIDE: Final = 0.4  # of the height, to the left and right
+_ABOVE: Final = 0.15  # of the height, above and below
+
+
+def find_cover(edges: Edges, rgb: Pixels) -> tuple[Map, Boxes]:
+    """Return the cover, (height / 2, width / 4), and the boxes to fill, in cells.
+
+    What an earlier masking has filled belongs to the cover and needs no box.
+    """
+    kept = kept_lines(edges, rgb)
+    lines = kept.level | kept.upright
+    seen = ((edges.across | edges.down) & ~lines | _busy(edges)) & ~edges.covered
+    ink = without_corners(_pairs(seen), Kept(_pairs(kept.level), _pairs(kept.upright)))
+    boxes = _boxes(_joined(ink, _pairs(lines) & ~ink))
+    boxes = _with_tall_joined(boxes, _pairs(kept.upright))
+    return _painted(boxes, ink.shape) | _pairs(edges.covered), boxes
+
+
+def _busy(edges: Edges) -> Map:
+    """Cells of fine texture, as photographs have it in their plain parts."""
+    faint = edges.across_faint | edges.down_faint
+    share = cv2.blur(
+        faint.view(np.uint8) * np.uint8(255), (5, 17), borderType=cv2.BORDER_REFLECT
+    )
+    return np.asarray((share > 255 * _BUSY) & faint)
+
+
+def _pairs(cells: Map) -> Map:
+    """Cells of 4 x 1 as cells of 4 x 2."""
+    return np.asarray(cells[0::2] | cells[1::2])
+
+
+def _joined(ink: Map, barrier: Map) -> Map:
+    """Grow to the sides and by a margin above and below, through no kept line."""
+    joined = grown(ink, 3, 3) & ~barrier
+    for _ in range(_GAP_CELLS - 1):
+        joined = grown(joined, 3, 1) & ~barrier
+    return joined
+
+
+def _boxes(cells: Map) -> Boxes:
+    """Boxes round what hangs together; what lies inside another may be left out."""
+    outlines, _ = cv2.findContours(
+        cells.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
+    found = np.array([cv2.boundingRect(one) for one in outlines], np.int32)
+    boxes = found.reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    return boxes[np.lexsort((boxes[:, 0], boxes[:, 1]))]
+
+
+def _with_tall_joined(boxes: Boxes, uprights: Map) -> Boxes:
+    """Join what is tall with what stands beside it, as letters of large type do."""
+    height = boxes[:, 3] - boxes[:, 1]
+    tall = (height >= _TALL) & (height <= _HIGH)
+    if not tall.any():
+        return boxes
+    larger = boxes.copy()
+    for number in np.flatnonzero(tall).tolist():
+        larger[number] = _wider(boxes[number].tolist(), uprights)
+    return _boxes(_painted(larger, uprights.shape))
+
+
+def _wider(box: list[int], uprights: Map) -> tuple[int, int, int, int]:
+    """Grow a tall box by its height: to the sides as far as a kept edge, and above."""
+    x0, y0, x1, y1 = box
+    rows, columns = uprights.shape
+    side = int(_SIDE * (y1 - y0) * ROWS_PX / CELL_PX)
+    above = int(_ABOVE * (y1 - y0))
+    left = np.flatnonzero(uprights[y0:y1, max(0, x0 - side) : x0].any(axis=0))
+    right = np.flatnonzero(uprights[y0:y1, x1 : x1 + side].any(axis=0))
+    return (
+        max(0, x0 - side) + int(left[-1]) + 1 if len(left) else max(0, x0 - side),
+        max(0, y0 - above),
+        x1 + int(right[0]) if len(right) else min(columns, x1 + side),
+        min(rows, y1 + above),
+    )
+
+
+def _painted(boxes: Boxes, shape: tuple[int, int]) -> Map:
+    """Fill boxes; by sums over a table, so that their number does not matter."""
+    table = np.zeros((shape[0] + 1, shape[1] + 1), np.int16)
+    for column, row, sign in ((0, 1, 1), (2, 1, -1), (0, 3, -1), (2, 3, 1)):
+        np.add.at(table, (boxes[:, row], boxes[:, column]), np.int16(sign))
+    depth = table.cumsum(axis=0, dtype=np.int16).cumsum(axis=1, dtype=np.int16)
+    return np.asarray(depth[:-1, :-1] > 0)

@@ -1,0 +1,238 @@
+"""Which straight edges are layout: borders, separators, outlines.
+
+Stage: masking of pixels. Input: edges of a picture in cells, and the picture. Output:
+the cells of straight edges that are kept. A stroke of large type is straight too, so
+an edge is kept only where no letter of up to 200 px has one: by its length, as a
+hairline, as the outline of a box, or between two that are kept. In doubt it is not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import cv2
+import numpy as np
+
+from overt.redact.pixels.edges import CELL_PX, grown, opened
+
+if TYPE_CHECKING:
+    from overt.protocol.records import Pixels
+    from overt.redact.pixels.edges import Edges, Map
+
+LONG_PX: Final = 264  # no stroke of 200 px type is longer and straight
+SHORT_PX: Final = 36  # what is straight for less is no line
+_HAIRLINE_PX: Final = 128
+_HAIRLINE_ROWS: Final = 4  # of edge round a line of two pixels
+_SAME: Final = 5  # levels between both sides of a hairline
+_MANY: Final = 600  # lines; more is a pattern, and none of them is kept
+_ROUND_PX: Final = 16  # radius of a corner
+_BOX_PX: Final = (20, 264)  # heights of boxes
+_RING_PX: Final = (4, 48)  # thickness of a stroke that runs round
+_UNDER_PX: Final = 6  # from text to the line under it
+_UNDER_SHARE: Final = 0.4  # of an underline that has text over it
+
+
+class Piece(NamedTuple):
+    """A straight edge: columns of cells, rows of pixels; `right`, `bottom` outside."""
+
+    x: int
+    y: int
+    right: int
+    bottom: int
+
+
+class Kept(NamedTuple):
+    """Straight edges that stay, as maps of cells of 4 x 1 pixels."""
+
+    level: Map
+    upright: Map
+
+
+def kept_lines(edges: Edges, rgb: Pixels) -> Kept:
+    """Return the edges that are layout beyond doubt.
+
+    Args:
+        edges: Of the picture.
+        rgb: The picture; no larger than the edges' cells.
+    """
+    level, upright = _straight(edges)
+    kept = Kept(
+        opened(level, LONG_PX // CELL_PX, 1) if level.any() else level.copy(),
+        opened(upright, 1, LONG_PX),
+    )
+    levels = [_level_piece(box, level) for box in _pieces(level)]
+    uprights = [_upright_piece(box, upright) for box in _pieces(upright)]
+    _keep_hairlines(levels, uprights, rgb, kept, (level, upright))
+    _keep_boxes(levels, edges, level, kept)
+    _keep_between(levels, uprights, kept, (level, upright))
+    _drop_underlines(levels, edges, kept)
+    return kept
+
+
+def _straight(edges: Edges) -> tuple[Map, Map]:
+    """Level and upright edges of 36 px; one that crosses another goes on behind it."""
+    level_base = edges.down & ~edges.across_faint | edges.covered
+    upright_base = edges.across & ~edges.down_faint | edges.covered
+    level = opened(level_base, SHORT_PX // CELL_PX, 1)
+    behind = grown(level & ~edges.covered, 5, 5)
+    upright = opened(upright_base | behind, 1, SHORT_PX)
+    beside = grown(upright & ~edges.covered, 5, 5)
+    return opened(level_base | beside, SHORT_PX // CELL_PX, 1), upright
+
+
+def _pieces(lines: Map) -> list[Piece]:
+    outlines, _ = cv2.findContours(
+        lines.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
+    if len(outlines) > _MANY:
+        return []
+    boxes = [cv2.boundingRect(outline) for outline in outlines]
+    return [Piece(x, y, x + w, y + h) for x, y, w, h in boxes]
+
+
+def _level_piece(box: Piece, lines: Map) -> Piece:
+    """Return a level edge as thick as in its middle; crossings make ends thicker."""
+    rows = np.flatnonzero(lines[box.y : box.bottom, (box.x + box.right) // 2])
+    if len(rows):
+        return Piece(box.x, box.y + int(rows[0]), box.right, box.y + int(rows[-1]) + 1)
+    return box
+
+
+def _upright_piece(box: Piece, lines: Map) -> Piece:
+    cells = np.flatnonzero(lines[(box.y + box.bottom) // 2, box.x : box.right])
+    if len(cells):
+        return Piece(
+            box.x + int(cells[0]), box.y, box.x + int(cells[-1]) + 1, box.bottom
+        )
+    return box
+
+
+def _keep(line: Piece, lines: Map, kept: Map) -> None:
+    place = (slice(line.y, line.bottom), slice(line.x, line.right))
+    kept[place] |= lines[place]
+
+
+def _keep_hairlines(
+    levels: list[Piece],
+    uprights: list[Piece],
+    rgb: Pixels,
+    kept: Kept,
+    lines: tuple[Map, Map],
+) -> None:
+    """Keep lines of one or two pixels that are longer than any stroke so thin."""
+    for line in levels:
+        if (line.right - line.x) * CELL_PX >= _HAIRLINE_PX and _is_thin(line, rgb):
+            _keep(line, lines[0], kept.level)
+    for line in uprights:
+        if line.bottom - line.y >= _HAIRLINE_PX and line.right - line.x <= 2:
+            row = rgb[(line.y + line.bottom) // 2].astype(np.int16)
+            left = row[line.x * CELL_PX]
+            right = row[min(line.right * CELL_PX, len(row)) - 1]
+            if abs(left - right).max() <= _SAME:
+                _keep(line, lines[1], kept.upright)
+
+
+def _is_thin(line: Piece, rgb: Pixels) -> bool:
+    """Whether a level edge is a line of a pixel or two, alike on both sides."""
+    if not 2 < line.bottom - line.y <= _HAIRLINE_ROWS:
+        return False
+    x = min((line.x + line.right) // 2 * CELL_PX, rgb.shape[1] - 1)
+    column = rgb[line.y : line.bottom, x].astype(np.int16)
+    return bool(abs(column[0] - column[-1]).max() <= _SAME)
+
+
+def _keep_boxes(levels: list[Piece], edges: Edges, lines: Map, kept: Kept) -> None:
+    """Keep the top and bottom of closed boxes that are no ring of a stroke."""
+    seen = edges.across | edges.down
+    short = [line for line in levels if not _is_kept(line, kept.level)]
+    for top in short:
+        below = [line for line in short if _is_below(line, top)]
+        for bottom in sorted(below, key=lambda line: line.y)[:3]:
+            if _is_box(top, bottom, seen, lines):
+                _keep(top, lines, kept.level)
+                _keep(bottom, lines, kept.level)
+                break
+
+
+def _is_kept(line: Piece, kept: Map) -> bool:
+    return bool(kept[line.y : line.bottom, line.x : line.right].any())
+
+
+def _is_below(line: Piece, top: Piece) -> bool:
+    height = line.y - top.bottom
+    return (
+        _BOX_PX[0] <= height <= _BOX_PX[1]
+        and abs(line.x - top.x) <= 1
+        and abs(line.right - top.right) <= 1
+    )
+
+
+def _is_box(top: Piece, bottom: Piece, seen: Map, lines: Map) -> bool:
+    """Whether two level edges are joined at both ends and no stroke runs along."""
+    height_px = bottom.y - top.bottom
+    reach = min(_ROUND_PX, height_px // 2) // CELL_PX + 2
+    rows = slice(top.bottom, bottom.y)
+    sides = (
+        seen[rows, max(0, top.x - reach) : top.x + 1],
+        seen[rows, top.right - 1 : top.right + reach],
+    )
+    if not all(side.any(axis=1).mean() > 0.97 for side in sides):
+        return False
+    near = max(_RING_PX[0] + 1, min(_RING_PX[1], int(0.45 * height_px)))
+    far = min(_RING_PX[1], max(24, near))
+    if _has_parallel(top, lines, near) and _has_parallel(bottom, lines, -near):
+        return False  # a stroke that runs round inside, as in a wide O
+    if _has_parallel(top, lines, -far) and _has_parallel(bottom, lines, far):
+        return False  # the inside of one
+    return bool(seen[rows, top.x + 2 : top.right - 2].any())  # it has something in it
+
+
+def _has_parallel(line: Piece, lines: Map, far: int) -> bool:
+    """Whether another level edge runs along, at the distance of a stroke.
+
+    Args:
+        line: The edge.
+        lines: All level edges.
+        far: How many rows below it to look; above it where negative.
+    """
+    near = _RING_PX[0]
+    if far > 0:
+        rows = slice(line.bottom + near, line.bottom + far)
+    else:
+        rows = slice(max(0, line.y + far), max(0, line.y - near))
+    along = lines[rows, line.x : line.right]
+    return bool(along.size and along.mean(axis=1).max() >= 0.5)
+
+
+def _keep_between(
+    levels: list[Piece],
+    uprights: list[Piece],
+    kept: Kept,
+    lines: tuple[Map, Map],
+) -> None:
+    """Keep what runs from one kept edge to another: sides of cards, of cells."""
+    reach = _ROUND_PX // CELL_PX
+    rows, columns = kept.level.shape
+    for line in uprights:
+        near = slice(max(0, line.x - reach), line.right + reach)
+        above = kept.level[max(0, line.y - _ROUND_PX) : line.y + 4, near]
+        below = kept.level[line.bottom - 4 : line.bottom + _ROUND_PX, near]
+        if (line.y == 0 or above.any()) and (line.bottom == rows or below.any()):
+            _keep(line, lines[1], kept.upright)
+    for line in levels:
+        near = slice(max(0, line.y - _ROUND_PX), line.bottom + _ROUND_PX)
+        before = kept.upright[near, max(0, line.x - reach) : line.x + reach]
+        after = kept.upright[near, line.right - reach : line.right + reach]
+        if (line.x == 0 or before.any()) and (line.right == columns or after.any()):
+            _keep(line, lines[0], kept.level)
+
+
+def _drop_underlines(levels: list[Piece], edges: Edges, kept: Kept) -> None:
+    """Keep no level edge that text stands on or hangs from, from end to end."""
+    ink = (edges.across | edges.down) & ~kept.level & ~kept.upright & ~edges.covered
+    for line in levels:
+        columns = slice(line.x, line.right)
+        above = ink[max(0, line.y - _UNDER_PX) : line.y, columns]
+        below = ink[line.bottom : line.bottom + _UNDER_PX, columns]
+        if max(above.any(axis=0).mean(), below.any(axis=0).mean()) > _UNDER_SHARE:
+            kept.level[line.y : line.bottom, columns] = False

@@ -1,0 +1,197 @@
+"""Cover all text in a frame, as the level `masked` asks; anew only where it changed.
+
+Stage: masking at the source. Input: a picture, and which parts of it changed. Output:
+the same with a flat fill over whatever may be a glyph, a picture or a face. Nothing is
+recognised: text is where neighbouring pixels differ, and all that differs is covered,
+in whole rectangles, but for straight edges that no letter has. Never blurs: a blur
+can be undone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import cv2
+import numpy as np
+
+from overt.protocol.errors import DataError
+from overt.redact.pixels.cover import find_cover
+from overt.redact.pixels.edges import (
+    CELL_PX,
+    FILL,
+    REACH_PX,
+    ROWS_PX,
+    Edges,
+    find_edges,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from overt.protocol.records import Pixels
+    from overt.redact.pixels.edges import Map
+
+Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels; x1 and y1 lie outside
+
+_BAND_PX: Final = 96  # rows at once, so that the working memory stays small
+_MANY: Final = 64  # changed pieces; more are taken as one
+cv2.setNumThreads(1)
+
+
+def mask(rgb: Pixels) -> Pixels:
+    """Return a copy with everything that may be text under a flat grey.
+
+    Args:
+        rgb: uint8 (height, width, 3), RGB.
+
+    Raises:
+        DataError: The array has another form.
+    """
+    masker = Masker(rgb)
+    return masker.paint(rgb, masker.whole)
+
+
+def text_mask(rgb: Pixels) -> Map:
+    """Return what `mask` covers, (height, width).
+
+    Raises:
+        DataError: The array is not uint8 (height, width, 3).
+    """
+    masker = Masker(rgb)
+    return masker.cover(masker.whole)
+
+
+class Masker:
+    """The cover of a picture that changes in parts.
+
+    After any updates the cover is what masking the whole picture at once would give.
+
+    Attributes:
+        whole: The picture's box.
+        boxes: What is covered, as boxes in pixels; they may overlap.
+    """
+
+    def __init__(self, rgb: Pixels) -> None:
+        """Cover a picture.
+
+        Args:
+            rgb: uint8 (height, width, 3), RGB; it is not kept.
+
+        Raises:
+            DataError: The array has another form.
+        """
+        _check(rgb)
+        height, width = rgb.shape[:2]
+        self.whole: Box = (0, 0, width, height)
+        self.boxes: list[Box] = []
+        rows, columns = -(-height // ROWS_PX), -(-width // CELL_PX)
+        self._edges = _no_edges(rows * ROWS_PX, columns)
+        self._cover = np.zeros((rows, columns), np.bool_)
+        self.update(rgb, [self.whole])
+
+    def update(self, rgb: Pixels, changed: Iterable[Box]) -> list[Box]:
+        """Take a new state of the picture.
+
+        Args:
+            rgb: The whole picture, of the same size as before.
+            changed: Where it may differ from the state before.
+
+        Returns:
+            Where the masked picture may differ from the one before.
+
+        Raises:
+            DataError: The picture has another size or form.
+        """
+        _check(rgb)
+        if (rgb.shape[1], rgb.shape[0]) != self.whole[2:]:
+            raise DataError("A picture to mask changed its size.")
+        parts = [part for part in changed if part[0] < part[2] and part[1] < part[3]]
+        if not (rgb.size and parts):
+            return []
+        for part in parts:
+            for y in range(part[1], part[3], _BAND_PX):
+                self._find(rgb, (part[0], y, part[2], min(y + _BAND_PX, part[3])))
+        before = self._cover
+        self._cover, boxes = find_cover(self._edges, rgb)
+        self.boxes = [self._in_pixels(box) for box in boxes.tolist()]
+        return parts + self._differences(before)
+
+    def cover(self, box: Box) -> Map:
+        """Return what is covered in a box of the picture, (height, width)."""
+        x0, y0, x1, y1 = box
+        cells = self._cover[
+            y0 // ROWS_PX : -(-y1 // ROWS_PX), x0 // CELL_PX : -(-x1 // CELL_PX)
+        ]
+        pixels = np.repeat(np.repeat(cells, ROWS_PX, axis=0), CELL_PX, axis=1)
+        top, left = y0 % ROWS_PX, x0 % CELL_PX
+        return pixels[top : top + y1 - y0, left : left + x1 - x0]
+
+    def paint(self, rgb: Pixels, box: Box) -> Pixels:
+        """Return the masked pixels of a box of the picture, as a copy."""
+        x0, y0, x1, y1 = box
+        pixels = np.ascontiguousarray(rgb[y0:y1, x0:x1])
+        if not pixels.size:
+            return pixels.copy()
+        masked = pixels.copy()
+        for left, top, right, bottom in self.boxes:
+            if left < x1 and right > x0 and top < y1 and bottom > y0:
+                corners = (left - x0, top - y0), (right - 1 - x0, bottom - 1 - y0)
+                cv2.rectangle(masked, *corners, FILL, cv2.FILLED)
+        return masked
+
+    def _find(self, rgb: Pixels, part: Box) -> None:
+        """Find the edges of a part anew; what lies around it is looked at too."""
+        x0, y0, x1, y1 = _aligned(part, REACH_PX)
+        left, top, right, bottom = _aligned((x0, y0, x1, y1), CELL_PX)
+        height, width = rgb.shape[:2]
+        source = np.ascontiguousarray(rgb[top:bottom, left:right])
+        below, beside = min(bottom, -(-height // 2) * 2), min(right, -(-width // 4) * 4)
+        padded = cv2.copyMakeBorder(
+            source,
+            *(0, below - top - source.shape[0], 0, beside - left - source.shape[1]),
+            cv2.BORDER_REPLICATE,
+        )
+        found = find_edges(np.asarray(padded, dtype=np.uint8))
+        y1, x1 = min(y1, below), min(x1, beside)
+        inside = found.window(
+            slice(y0 - top, y1 - top),
+            slice((x0 - left) // CELL_PX, (x1 - left) // CELL_PX),
+        )
+        place = (slice(y0, y1), slice(x0 // CELL_PX, x1 // CELL_PX))
+        self._edges.window(*place).assign(inside)
+
+    def _differences(self, before: Map) -> list[Box]:
+        """Boxes round the cells that are covered now and were not, or the reverse."""
+        changed = (before ^ self._cover).view(np.uint8)
+        if not changed.any():
+            return []
+        _, _, stats, _ = cv2.connectedComponentsWithStats(changed, connectivity=8)
+        first = 0 if len(stats) > _MANY else 1
+        found = stats[first:, :4] if first else np.array([cv2.boundingRect(changed)])
+        return [self._in_pixels((x, y, x + w, y + h)) for x, y, w, h in found.tolist()]
+
+    def _in_pixels(self, cells: Iterable[int]) -> Box:
+        x0, y0, x1, y1 = cells
+        _, _, width, height = self.whole
+        right, bottom = min(x1 * CELL_PX, width), min(y1 * ROWS_PX, height)
+        return (x0 * CELL_PX, y0 * ROWS_PX, right, bottom)
+
+
+def _aligned(part: Box, margin_px: int) -> Box:
+    """Grow a box by a margin and to whole cells, within what has no upper end."""
+    x0, y0, x1, y1 = part
+    return (
+        max(0, x0 - margin_px) // CELL_PX * CELL_PX,
+        max(0, y0 - margin_px) // ROWS_PX * ROWS_PX,
+        -(-(x1 + margin_px) // CELL_PX) * CELL_PX,
+        -(-(y1 + margin_px) // ROWS_PX) * ROWS_PX,
+    )
+
+
+def _no_edges(rows: int, columns: int) -> Edges:
+    return Edges(*(np.zeros((rows, columns), np.bool_) for _ in range(5)))
+
+
+def _check(rgb: Pixels) -> None:
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
+        raise DataError("Pixels to mask are not uint8 (height, width, 3).")
