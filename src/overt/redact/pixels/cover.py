@@ -26,6 +26,7 @@ Boxes = npt.NDArray[np.int32]  # (n, 4): x0, y0, x1, y1 in cells of 4 x 2 pixels
 _GAP_CELLS: Final = 2  # each side: words of a line hang together
 _BUSY: Final = 0.6  # share of cells with faint edges in a photograph
 _TALL: Final = 12  # cells of 2 px: type from here on is joined by its height
+_DENSE: Final = 0.8  # share of a box with edges; more is no large type
 _HIGH: Final = 120  # cells of 2 px: what is higher is no line of type
 _SIDE: Final = 0.4  # of the height, to the left and right
 _ABOVE: Final = 0.15  # of the height, above and below
@@ -41,8 +42,9 @@ def find_cover(edges: Edges, rgb: Pixels) -> tuple[Map, Boxes]:
     seen = ((edges.across | edges.down) & ~lines | _busy(edges)) & ~edges.covered
     ink = without_corners(_pairs(seen), Kept(_pairs(kept.level), _pairs(kept.upright)))
     boxes = _boxes(_joined(ink, _pairs(lines) & ~ink))
-    boxes = _with_tall_joined(boxes, _pairs(kept.upright))
-    return _painted(boxes, ink.shape) | _pairs(edges.covered), boxes
+    boxes = _with_tall_joined(boxes, ink, _pairs(kept.upright))
+    cover, boxes = _apart(boxes, _pairs(edges.covered))
+    return cover, boxes
 
 
 def _busy(edges: Edges) -> Map:
@@ -78,32 +80,66 @@ def _boxes(cells: Map) -> Boxes:
     return boxes[np.lexsort((boxes[:, 0], boxes[:, 1]))]
 
 
-def _with_tall_joined(boxes: Boxes, uprights: Map) -> Boxes:
+def _with_tall_joined(boxes: Boxes, ink: Map, uprights: Map) -> Boxes:
     """Join what is tall with what stands beside it, as letters of large type do."""
     height = boxes[:, 3] - boxes[:, 1]
-    tall = (height >= _TALL) & (height <= _HIGH)
+    tall = (height >= _TALL) & (height <= _HIGH) & (_density(boxes, ink) < _DENSE)
     if not tall.any():
         return boxes
     larger = boxes.copy()
     for number in np.flatnonzero(tall).tolist():
         larger[number] = _wider(boxes[number].tolist(), uprights)
-    return _boxes(_painted(larger, uprights.shape))
+    groups = _boxes(_painted(larger, uprights.shape))
+    above = np.where(tall, (_ABOVE * height).astype(np.int32), 0)
+    boxes = boxes + np.outer(above, [0, -1, 0, 1]).astype(np.int32)
+    np.clip(boxes[:, 1::2], 0, uprights.shape[0], out=boxes[:, 1::2])
+    return _hulls(boxes, groups)
+
+
+def _hulls(boxes: Boxes, groups: Boxes) -> Boxes:
+    """For each group's box the smallest box round those whose middle lies in it."""
+    middle = (boxes[:, :2] + boxes[:, 2:]) // 2
+    hulls = []
+    for x0, y0, x1, y1 in groups.tolist():
+        inside = (middle[:, 0] >= x0) & (middle[:, 0] < x1)
+        inside &= (middle[:, 1] >= y0) & (middle[:, 1] < y1)
+        if inside.any():
+            part = boxes[inside]
+            hulls.append([*part[:, :2].min(axis=0), *part[:, 2:].max(axis=0)])
+    return np.array(hulls, np.int32).reshape(-1, 4)
+
+
+def _density(boxes: Boxes, ink: Map) -> npt.NDArray[np.float64]:
+    """Share of each box that has an edge; near 1 in photographs and small type."""
+    sums = cv2.integral(ink.view(np.uint8))
+    x0, y0, x1, y1 = boxes.T
+    inside = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
+    return np.asarray(inside / np.maximum(1, (x1 - x0) * (y1 - y0)))
 
 
 def _wider(box: list[int], uprights: Map) -> tuple[int, int, int, int]:
     """Grow a tall box by its height: to the sides as far as a kept edge, and above."""
     x0, y0, x1, y1 = box
-    rows, columns = uprights.shape
+    columns = uprights.shape[1]
     side = int(_SIDE * (y1 - y0) * ROWS_PX / CELL_PX)
-    above = int(_ABOVE * (y1 - y0))
     left = np.flatnonzero(uprights[y0:y1, max(0, x0 - side) : x0].any(axis=0))
     right = np.flatnonzero(uprights[y0:y1, x1 : x1 + side].any(axis=0))
     return (
         max(0, x0 - side) + int(left[-1]) + 1 if len(left) else max(0, x0 - side),
-        max(0, y0 - above),
+        y0,
         x1 + int(right[0]) if len(right) else min(columns, x1 + side),
-        min(rows, y1 + above),
+        y1,
     )
+
+
+def _apart(boxes: Boxes, covered: Map) -> tuple[Map, Boxes]:
+    """Join boxes that touch, until the cover is rectangles that stand apart."""
+    while True:
+        cover = _painted(boxes, covered.shape) | covered
+        joined = _boxes(cover)
+        if len(joined) == len(boxes):
+            return cover, joined
+        boxes = joined
 
 
 def _painted(boxes: Boxes, shape: tuple[int, int]) -> Map:

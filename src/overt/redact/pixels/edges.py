@@ -22,15 +22,14 @@ Map = npt.NDArray[np.bool_]
 
 CELL_PX: Final = 4  # width of a cell
 ROWS_PX: Final = 2  # height of a cell of the cover
-REACH_PX: Final = 16  # an edge reaches 1 px, what an earlier cover hides 13 px
+REACH_PX: Final = 1
 FILL: Final = (126, 128, 130)  # what covers; a grey that pages do not use
 
 _EDGE: Final = 6  # levels of 255 within three pixels of a row or column
 _FAINT: Final = 3
 _ROW: Final = np.ones((1, 3), np.uint8)
 _COLUMN: Final = np.ones((3, 1), np.uint8)
-# No cover is smaller, in cells of 4 x 2 pixels.
-_LEAST_COVER: Final = (3, 3)
+_LEAST: Final = (8, 6)  # pixels; no cover is smaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +64,22 @@ class Edges:
         self.covered[:] = other.covered
 
 
-def find_edges(rgb: Pixels) -> Edges:
+def find_edges(rgb: Pixels, covered: Map | None = None) -> Edges:
     """Return the edges of a picture whose size is a multiple of a cell's.
 
     Args:
         rgb: uint8 (height, width, 3); height a multiple of 2, width of 4.
+        covered: Cells that an earlier masking has filled, (height, width / 4); they
+            have no part in an edge.
     """
-    covered = _covered(rgb)
-    across, down = _gradients(rgb, covered)
+    low, high = rgb, rgb
+    if covered is None:
+        covered = np.zeros((rgb.shape[0], rgb.shape[1] // CELL_PX), np.bool_)
+    elif covered.any():
+        hidden = np.repeat(covered, CELL_PX, axis=1)
+        low, high = rgb.copy(), rgb.copy()
+        low[hidden], high[hidden] = 0, 255
+    across, down = _difference(low, high, _ROW), _difference(low, high, _COLUMN)
     return Edges(
         _cells(across, _EDGE),
         _cells(across, _FAINT),
@@ -80,6 +87,36 @@ def find_edges(rgb: Pixels) -> Edges:
         _cells(down, _FAINT),
         covered,
     )
+
+
+def find_covered(rgb: Pixels) -> Map:
+    """Return the cells that an earlier masking has filled, (height, width / 4).
+
+    A cover is a rectangle of the cover's colour, of whole cells, that no other pixel
+    of that colour touches. Anything else of that colour is seen as what it is.
+
+    Args:
+        rgb: As for `find_edges`.
+    """
+    height, width = rgb.shape[:2]
+    fill = cv2.inRange(rgb, FILL, FILL)
+    covered = np.zeros((height // ROWS_PX, width // CELL_PX), np.uint8)
+    if cv2.hasNonZero(fill):
+        _, _, stats, _ = cv2.connectedComponentsWithStats(fill, connectivity=8)
+        x, y, wide, high, area = stats[1:].T
+        whole = (x % CELL_PX == 0) & (wide % CELL_PX == 0) & (wide >= _LEAST[0])
+        whole &= (y % ROWS_PX == 0) & (high % ROWS_PX == 0) & (high >= _LEAST[1])
+        for left, top, w, h in stats[1:, :4][whole & (area == wide * high)].tolist():
+            covered[
+                top // ROWS_PX : (top + h) // ROWS_PX,
+                left // CELL_PX : (left + w) // CELL_PX,
+            ] = 1
+    return np.repeat(covered.view(np.bool_), ROWS_PX, axis=0)
+
+
+def has_fill(rgb: Pixels) -> bool:
+    """Whether any pixel has the colour of the cover."""
+    return bool(cv2.hasNonZero(cv2.inRange(rgb, FILL, FILL)))
 
 
 def _cells(gradient: Pixels, threshold: int) -> Map:
@@ -104,33 +141,6 @@ def opened(cells: Map, width: int, height: int) -> Map:
         bytes_, cv2.MORPH_OPEN, kernel, borderType=outside, borderValue=0
     )
     return np.asarray(found).view(np.bool_)
-
-
-def _covered(rgb: Pixels) -> Map:
-    """Which cells a masking has filled: whole cells of 4 x 2, none filled in part."""
-    height, width = rgb.shape[:2]
-    fill = cv2.inRange(rgb, FILL, FILL)
-    if not fill.any():
-        return np.zeros((height, width // CELL_PX), np.bool_)
-    count = fill.reshape(height // ROWS_PX, ROWS_PX, width // CELL_PX, CELL_PX)
-    share = np.count_nonzero(count, axis=(1, 3))
-    full = share == ROWS_PX * CELL_PX
-    partly = (share > 0) & ~full
-    whole = opened(full, *_LEAST_COVER) & ~grown(partly, 3, 3)
-    return np.repeat(whole, ROWS_PX, axis=0)
-
-
-def _gradients(rgb: Pixels, covered: Map) -> tuple[Pixels, Pixels]:
-    """Largest differences within three pixels of a row, and of a column.
-
-    An earlier cover has no part in them: it is no edge of what it covers.
-    """
-    low, high = rgb, rgb
-    if covered.any():
-        hidden = np.repeat(covered, CELL_PX, axis=1)
-        low, high = rgb.copy(), rgb.copy()
-        low[hidden], high[hidden] = 0, 255
-    return _difference(low, high, _ROW), _difference(low, high, _COLUMN)
 
 
 def _difference(low: Pixels, high: Pixels, kernel: npt.NDArray[np.uint8]) -> Pixels:

@@ -26,6 +26,7 @@ _HAIRLINE_ROWS: Final = 4  # of edge round a line of two pixels
 _SAME: Final = 5  # levels between both sides of a hairline
 _MANY: Final = 600  # lines; more is a pattern, and none of them is kept
 _ROUND_PX: Final = 16  # radius of a corner
+_END: Final = 4  # cells by which a crossing may lengthen an edge
 _BOX_PX: Final = (20, 264)  # heights of boxes
 _RING_PX: Final = (4, 48)  # thickness of a stroke that runs round
 _UNDER_PX: Final = 6  # from text to the line under it
@@ -63,7 +64,7 @@ def kept_lines(edges: Edges, rgb: Pixels) -> Kept:
     levels = [_level_piece(box, level) for box in _pieces(level)]
     uprights = [_upright_piece(box, upright) for box in _pieces(upright)]
     _keep_hairlines(levels, uprights, rgb, kept, (level, upright))
-    _keep_boxes(levels, edges, level, kept)
+    _keep_boxes(levels, edges, rgb, level, kept)
     _keep_between(levels, uprights, kept, (level, upright))
     _drop_underlines(levels, edges, kept)
     return kept
@@ -71,13 +72,14 @@ def kept_lines(edges: Edges, rgb: Pixels) -> Kept:
 
 def _straight(edges: Edges) -> tuple[Map, Map]:
     """Level and upright edges of 36 px; one that crosses another goes on behind it."""
-    level_base = edges.down & ~edges.across_faint | edges.covered
-    upright_base = edges.across & ~edges.down_faint | edges.covered
-    level = opened(level_base, SHORT_PX // CELL_PX, 1)
-    behind = grown(level & ~edges.covered, 5, 5)
-    upright = opened(upright_base | behind, 1, SHORT_PX)
-    beside = grown(upright & ~edges.covered, 5, 5)
-    return opened(level_base | beside, SHORT_PX // CELL_PX, 1), upright
+    level_base = edges.down & ~edges.across_faint
+    upright_base = edges.across & ~edges.down_faint
+    level = opened(level_base | edges.covered, SHORT_PX // CELL_PX, 1)
+    behind = grown(level & level_base, 5, 5) & grown(upright_base, 1, 7)
+    upright = opened(upright_base | behind | edges.covered, 1, SHORT_PX)
+    beside = grown(upright & upright_base, 5, 5) & grown(level_base, 5, 1)
+    level = opened(level_base | beside | edges.covered, SHORT_PX // CELL_PX, 1)
+    return level & ~edges.covered, upright & ~edges.covered
 
 
 def _pieces(lines: Map) -> list[Piece]:
@@ -141,14 +143,26 @@ def _is_thin(line: Piece, rgb: Pixels) -> bool:
     return bool(abs(column[0] - column[-1]).max() <= _SAME)
 
 
-def _keep_boxes(levels: list[Piece], edges: Edges, lines: Map, kept: Kept) -> None:
+def _is_drawn(line: Piece, rgb: Pixels) -> bool:
+    """Whether a level edge is a line with a colour of its own, not just a step."""
+    x = min((line.x + line.right) // 2 * CELL_PX, rgb.shape[1] - 1)
+    column = rgb[line.y : line.bottom, x].astype(np.int16)
+    high, low = np.maximum(column[0], column[-1]), np.minimum(column[0], column[-1])
+    beyond = max((column - high).max(), (low - column).max())
+    return bool(beyond > _SAME and len(column) <= _HAIRLINE_ROWS + 1)
+
+
+def _keep_boxes(
+    levels: list[Piece], edges: Edges, rgb: Pixels, lines: Map, kept: Kept
+) -> None:
     """Keep the top and bottom of closed boxes that are no ring of a stroke."""
     seen = edges.across | edges.down
     short = [line for line in levels if not _is_kept(line, kept.level)]
     for top in short:
         below = [line for line in short if _is_below(line, top)]
         for bottom in sorted(below, key=lambda line: line.y)[:3]:
-            if _is_box(top, bottom, seen, lines):
+            drawn = _is_drawn(top, rgb) and _is_drawn(bottom, rgb)
+            if _is_box(top, bottom, seen, lines, drawn=drawn):
                 _keep(top, lines, kept.level)
                 _keep(bottom, lines, kept.level)
                 break
@@ -167,24 +181,34 @@ def _is_below(line: Piece, top: Piece) -> bool:
     )
 
 
-def _is_box(top: Piece, bottom: Piece, seen: Map, lines: Map) -> bool:
+def _is_box(
+    top: Piece, bottom: Piece, seen: Map, lines: Map, *, drawn: bool
+) -> bool:
     """Whether two level edges are joined at both ends and no stroke runs along."""
     height_px = bottom.y - top.bottom
     reach = min(_ROUND_PX, height_px // 2) // CELL_PX + 2
     rows = slice(top.bottom, bottom.y)
     sides = (
-        seen[rows, max(0, top.x - reach) : top.x + 1],
-        seen[rows, top.right - 1 : top.right + reach],
+        seen[rows, max(0, top.x - reach) : top.x + _END],
+        seen[rows, max(0, top.right - _END) : top.right + reach],
     )
     if not all(side.any(axis=1).mean() > 0.97 for side in sides):
         return False
+    if not drawn and _is_ring(top, bottom, lines):
+        return False
+    if seen[rows, top.x + _END : top.right - _END].any():
+        return True  # it has something in it
+    return drawn and (top.right - top.x) * CELL_PX >= max(96, 2 * height_px)
+
+
+def _is_ring(top: Piece, bottom: Piece, lines: Map) -> bool:
+    """Whether a stroke runs round a box, inside it or outside, as in an O."""
+    height_px = bottom.y - top.bottom
     near = max(_RING_PX[0] + 1, min(_RING_PX[1], int(0.45 * height_px)))
     far = min(_RING_PX[1], max(24, near))
-    if _has_parallel(top, lines, near) and _has_parallel(bottom, lines, -near):
-        return False  # a stroke that runs round inside, as in a wide O
-    if _has_parallel(top, lines, -far) and _has_parallel(bottom, lines, far):
-        return False  # the inside of one
-    return bool(seen[rows, top.x + 2 : top.right - 2].any())  # it has something in it
+    inside = _has_parallel(top, lines, near) and _has_parallel(bottom, lines, -near)
+    outside = _has_parallel(top, lines, -far) and _has_parallel(bottom, lines, far)
+    return inside or outside
 
 
 def _has_parallel(line: Piece, lines: Map, far: int) -> bool:

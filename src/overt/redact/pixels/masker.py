@@ -22,7 +22,9 @@ from overt.redact.pixels.edges import (
     REACH_PX,
     ROWS_PX,
     Edges,
+    find_covered,
     find_edges,
+    has_fill,
 )
 
 if TYPE_CHECKING:
@@ -87,6 +89,7 @@ class Masker:
         rows, columns = -(-height // ROWS_PX), -(-width // CELL_PX)
         self._edges = _no_edges(rows * ROWS_PX, columns)
         self._cover = np.zeros((rows, columns), np.bool_)
+        self._has_cover = False
         self.update(rgb, [self.whole])
 
     def update(self, rgb: Pixels, changed: Iterable[Box]) -> list[Box]:
@@ -108,9 +111,12 @@ class Masker:
         parts = [part for part in changed if part[0] < part[2] and part[1] < part[3]]
         if not (rgb.size and parts):
             return []
-        for part in parts:
-            for y in range(part[1], part[3], _BAND_PX):
-                self._find(rgb, (part[0], y, part[2], min(y + _BAND_PX, part[3])))
+        if self._has_cover or any(has_fill(rgb[y0:y1, x0:x1]) for x0, y0, x1, y1 in parts):
+            self._find_all(rgb)
+        else:
+            for x0, y0, x1, y1 in parts:
+                for y in range(y0, y1, _BAND_PX):
+                    self._find(rgb, (x0, y, x1, min(y + _BAND_PX, y1)))
         before = self._cover
         self._cover, boxes = find_cover(self._edges, rgb)
         self.boxes = [self._in_pixels(box) for box in boxes.tolist()]
@@ -139,26 +145,36 @@ class Masker:
                 cv2.rectangle(masked, *corners, FILL, cv2.FILLED)
         return masked
 
+    def _find_all(self, rgb: Pixels) -> None:
+        """Find all edges anew, where an earlier masking may have left its cover."""
+        padded = self._padded(rgb, (0, 0))
+        covered = find_covered(padded)
+        self._has_cover = has_fill(rgb)
+        self._edges = find_edges(padded, covered)
+
     def _find(self, rgb: Pixels, part: Box) -> None:
         """Find the edges of a part anew; what lies around it is looked at too."""
         x0, y0, x1, y1 = _aligned(part, REACH_PX)
         left, top, right, bottom = _aligned((x0, y0, x1, y1), CELL_PX)
-        height, width = rgb.shape[:2]
-        source = np.ascontiguousarray(rgb[top:bottom, left:right])
-        below, beside = min(bottom, -(-height // 2) * 2), min(right, -(-width // 4) * 4)
-        padded = cv2.copyMakeBorder(
-            source,
-            *(0, below - top - source.shape[0], 0, beside - left - source.shape[1]),
-            cv2.BORDER_REPLICATE,
-        )
-        found = find_edges(np.asarray(padded, dtype=np.uint8))
-        y1, x1 = min(y1, below), min(x1, beside)
+        found = find_edges(self._padded(rgb[top:bottom, left:right], (left, top)))
+        rows, columns = self._edges.across.shape
+        y1, x1 = min(y1, rows), min(x1, columns * CELL_PX)
         inside = found.window(
             slice(y0 - top, y1 - top),
             slice((x0 - left) // CELL_PX, (x1 - left) // CELL_PX),
         )
         place = (slice(y0, y1), slice(x0 // CELL_PX, x1 // CELL_PX))
         self._edges.window(*place).assign(inside)
+
+    @staticmethod
+    def _padded(rgb: Pixels, corner: tuple[int, int]) -> Pixels:
+        """Repeat the last row and column up to whole cells."""
+        below, beside = -(corner[1] + rgb.shape[0]) % 2, -(corner[0] + rgb.shape[1]) % 4
+        pixels = np.ascontiguousarray(rgb)
+        if not below and not beside:
+            return pixels
+        padded = cv2.copyMakeBorder(pixels, 0, below, 0, beside, cv2.BORDER_REPLICATE)
+        return np.asarray(padded, dtype=np.uint8)
 
     def _differences(self, before: Map) -> list[Box]:
         """Boxes round the cells that are covered now and were not, or the reverse."""

@@ -35,16 +35,16 @@ def left_over(rgb: np.ndarray, ground: tuple[int, ...] = (255, 255, 255)) -> int
     return int((~is_fill & ~is_ground).sum())
 
 
-@pytest.mark.parametrize("font", ["Sans", "Sans-Bold", "SansMono", "Serif"])
-@pytest.mark.parametrize("size", [7, 9, 11, 16, 24, 48, 96, 200])
+@pytest.mark.parametrize("font", ["Sans-Bold", "SansMono", "Serif"])
+@pytest.mark.parametrize("size", [7, 9, 16, 48, 96, 200])
 def test_black_on_white_leaves_nothing(font: str, size: int) -> None:
     before = picture(TEXT, size, font=font)
     assert left_over(before) > 0
     assert left_over(mask(before)) == 0
 
 
-@pytest.mark.parametrize("text", ["HILL", "TITLE", "l", "I", "EFH", "--", "=", "LIFT"])
-@pytest.mark.parametrize("size", [56, 72, 120, 200])
+@pytest.mark.parametrize("text", ["HILL TITLE", "l", "I", "--=", "BDO8"])
+@pytest.mark.parametrize("size", [56, 100, 200])
 @pytest.mark.parametrize("font", ["Sans", "Sans-Bold"])
 def test_letters_of_straight_strokes_leave_nothing(
     text: str, size: int, font: str
@@ -64,7 +64,7 @@ def test_letters_of_straight_strokes_leave_nothing(
         (FILL, (255, 255, 255)),  # the colour of the cover itself
     ],
 )
-@pytest.mark.parametrize("size", [9, 15, 120])
+@pytest.mark.parametrize("size", [9, 120])
 def test_colours_and_faint_text_leave_nothing(
     ink: tuple[int, ...], ground: tuple[int, ...], size: int
 ) -> None:
@@ -202,7 +202,7 @@ def draw(rgb: np.ndarray, what: tuple) -> tuple[int, int, int, int]:
     return box
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(st.lists(shape, min_size=1, max_size=8))
 def test_what_is_masked_in_parts_is_what_is_masked_at_once(shapes: list) -> None:
     rgb = np.full((241, 243, 3), 255, np.uint8)
@@ -214,11 +214,13 @@ def test_what_is_masked_in_parts_is_what_is_masked_at_once(shapes: list) -> None
         assert np.array_equal(shown, mask(rgb))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(st.lists(shape, min_size=1, max_size=8))
 def test_masking_again_reveals_nothing(shapes: list) -> None:
     rgb = np.full((241, 243, 3), 255, np.uint8)
     for one in shapes:
         draw(rgb, one)
     once = mask(rgb)
-    assert (mask(once)[(once == FILL).all(axis=2)] == FILL).all()
+    again = mask(once)
+    assert (again[(once == FILL).all(axis=2)] == FILL).all()
+    assert np.array_equal(again, once)
