@@ -29,7 +29,7 @@ _EDGE: Final = 6  # levels of 255 within three pixels of a row or column
 _FAINT: Final = 3
 _ROW: Final = np.ones((1, 3), np.uint8)
 _COLUMN: Final = np.ones((3, 1), np.uint8)
-_LEAST: Final = (8, 6)  # pixels; no cover is smaller
+_LEAST: Final = (8, 4)  # pixels; no cover is smaller
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,9 +181,7 @@ def _is_below(line: Piece, top: Piece) -> bool:
     )
 
 
-def _is_box(
-    top: Piece, bottom: Piece, seen: Map, lines: Map, *, drawn: bool
-) -> bool:
+def _is_box(top: Piece, bottom: Piece, seen: Map, lines: Map, *, drawn: bool) -> bool:
     """Whether two level edges are joined at both ends and no stroke runs along."""
     height_px = bottom.y - top.bottom
     reach = min(_ROUND_PX, height_px // 2) // CELL_PX + 2

@@ -111,7 +111,9 @@ class Masker:
         parts = [part for part in changed if part[0] < part[2] and part[1] < part[3]]
         if not (rgb.size and parts):
             return []
-        if self._has_cover or any(has_fill(rgb[y0:y1, x0:x1]) for x0, y0, x1, y1 in parts):
+        if self._has_cover or any(
+            has_fill(rgb[y0:y1, x0:x1]) for x0, y0, x1, y1 in parts
+        ):
             self._find_all(rgb)
         else:
             for x0, y0, x1, y1 in parts:
