@@ -156,7 +156,7 @@ def _keep_boxes(
     levels: list[Piece], edges: Edges, rgb: Pixels, lines: Map, kept: Kept
 ) -> None:
     """Keep the top and bottom of closed boxes that are no ring of a stroke."""
-    seen = edges.across | edges.down
+    seen = edges.across | edges.down | edges.covered
     short = [line for line in levels if not _is_kept(line, kept.level)]
     for top in short:
         below = [line for line in short if _is_below(line, top)]

@@ -225,8 +225,3 @@ def test_masking_again_reveals_nothing(shapes: list) -> None:
     hidden = (again == FILL).all(axis=2)
     assert hidden[(once == FILL).all(axis=2)].all()
     assert np.array_equal(again[~hidden], once[~hidden])
-
-
-def test_masking_a_masked_page_again_changes_nothing() -> None:
-    once = mask(form())
-    assert np.array_equal(mask(once), once)
