@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from overt.cli.output import exit_codes, json_option
+from overt.cli.redact_image import image
 from overt.protocol.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ _READ_BYTES: Final = 1 << 20  # taken at once, or less if the writer pauses
 @click.group()
 def redact() -> None:
     """Mask text and pictures as the recorder does, and see what it would not record."""
+
+
+redact.add_command(image)
 
 
 @redact.command(epilog=exit_codes(DataError))

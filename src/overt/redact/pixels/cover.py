@@ -42,7 +42,9 @@ def find_cover(edges: Edges, rgb: Pixels) -> tuple[Map, Boxes]:
     seen = ((edges.across | edges.down) & ~lines | _busy(edges)) & ~edges.covered
     ink = without_corners(_pairs(seen), Kept(_pairs(kept.level), _pairs(kept.upright)))
     boxes = _boxes(_joined(ink, _pairs(lines) & ~ink))
-    boxes = _with_tall_joined(boxes, ink, _pairs(kept.upright))
+    boxes = _with_tall_joined(
+        boxes, ink, Kept(_pairs(kept.level), _pairs(kept.upright))
+    )
     cover, boxes = _apart(boxes, _pairs(edges.covered))
     return cover, boxes
 
@@ -80,20 +82,42 @@ def _boxes(cells: Map) -> Boxes:
     return boxes[np.lexsort((boxes[:, 0], boxes[:, 1]))]
 
 
-def _with_tall_joined(boxes: Boxes, ink: Map, uprights: Map) -> Boxes:
+def _with_tall_joined(boxes: Boxes, ink: Map, kept: Kept) -> Boxes:
     """Join what is tall with what stands beside it, as letters of large type do."""
     height = boxes[:, 3] - boxes[:, 1]
     tall = (height >= _TALL) & (height <= _HIGH) & (_density(boxes, ink) < _DENSE)
     if not tall.any():
         return boxes
-    larger = boxes.copy()
+    boxes, wider = boxes.copy(), boxes.copy()
     for number in np.flatnonzero(tall).tolist():
-        larger[number] = _wider(boxes[number].tolist(), uprights)
-    groups = _boxes(_painted(larger, uprights.shape))
-    above = np.where(tall, (_ABOVE * height).astype(np.int32), 0)
-    boxes = boxes + np.outer(above, [0, -1, 0, 1]).astype(np.int32)
-    np.clip(boxes[:, 1::2], 0, uprights.shape[0], out=boxes[:, 1::2])
-    return _hulls(boxes, groups)
+        higher, wide = _larger(boxes[number].tolist(), kept)
+        boxes[number], wider[number] = higher, wide
+    return _hulls(boxes, _boxes(_painted(wider, ink.shape)))
+
+
+def _larger(
+    box: list[int], kept: Kept
+) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
+    """Grow a tall box by its height as far as kept edges: above, and to the sides."""
+    x0, y0, x1, y1 = box
+    above = int(_ABOVE * (y1 - y0))
+    side = int(_SIDE * (y1 - y0) * ROWS_PX / CELL_PX)
+    top, bottom = _room(np.asarray(kept.level[:, x0:x1].any(axis=1)), y0, y1, above)
+    left, right = _room(np.asarray(kept.upright[y0:y1].any(axis=0)), x0, x1, side)
+    return (x0, top, x1, bottom), (left, top, right, bottom)
+
+
+def _room(
+    is_kept: npt.NDArray[np.bool_], first: int, last: int, most: int
+) -> tuple[int, int]:
+    """How far a stretch can grow at both ends until something is kept."""
+    start, end = max(0, first - most), min(len(is_kept), last + most)
+    before = np.flatnonzero(is_kept[start:first])
+    after = np.flatnonzero(is_kept[last:end])
+    return (
+        start + int(before[-1]) + 1 if len(before) else start,
+        last + int(after[0]) if len(after) else end,
+    )
 
 
 def _hulls(boxes: Boxes, groups: Boxes) -> Boxes:
@@ -115,21 +139,6 @@ def _density(boxes: Boxes, ink: Map) -> npt.NDArray[np.float64]:
     x0, y0, x1, y1 = boxes.T
     inside = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
     return np.asarray(inside / np.maximum(1, (x1 - x0) * (y1 - y0)))
-
-
-def _wider(box: list[int], uprights: Map) -> tuple[int, int, int, int]:
-    """Grow a tall box by its height: to the sides as far as a kept edge, and above."""
-    x0, y0, x1, y1 = box
-    columns = uprights.shape[1]
-    side = int(_SIDE * (y1 - y0) * ROWS_PX / CELL_PX)
-    left = np.flatnonzero(uprights[y0:y1, max(0, x0 - side) : x0].any(axis=0))
-    right = np.flatnonzero(uprights[y0:y1, x1 : x1 + side].any(axis=0))
-    return (
-        max(0, x0 - side) + int(left[-1]) + 1 if len(left) else max(0, x0 - side),
-        y0,
-        x1 + int(right[0]) if len(right) else min(columns, x1 + side),
-        y1,
-    )
 
 
 def _apart(boxes: Boxes, covered: Map) -> tuple[Map, Boxes]:

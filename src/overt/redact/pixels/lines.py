@@ -30,6 +30,7 @@ _END: Final = 4  # cells by which a crossing may lengthen an edge
 _BOX_PX: Final = (20, 264)  # heights of boxes
 _RING_PX: Final = (4, 48)  # thickness of a stroke that runs round
 _UNDER_PX: Final = 6  # from text to the line under it
+_BAR_PX: Final = 24  # thickness of the bar that letters hang from, as in Hindi
 _UNDER_SHARE: Final = 0.4  # of an underline that has text over it
 
 
@@ -66,7 +67,7 @@ def kept_lines(edges: Edges, rgb: Pixels) -> Kept:
     _keep_hairlines(levels, uprights, rgb, kept, (level, upright))
     _keep_boxes(levels, edges, rgb, level, kept)
     _keep_between(levels, uprights, kept, (level, upright))
-    _drop_underlines(levels, edges, kept)
+    _drop_underlines(levels, edges, level, kept)
     return kept
 
 
@@ -145,11 +146,15 @@ def _is_thin(line: Piece, rgb: Pixels) -> bool:
 
 def _is_drawn(line: Piece, rgb: Pixels) -> bool:
     """Whether a level edge is a line with a colour of its own, not just a step."""
-    x = min((line.x + line.right) // 2 * CELL_PX, rgb.shape[1] - 1)
-    column = rgb[line.y : line.bottom, x].astype(np.int16)
-    high, low = np.maximum(column[0], column[-1]), np.minimum(column[0], column[-1])
-    beyond = max((column - high).max(), (low - column).max())
-    return bool(beyond > _SAME and len(column) <= _HAIRLINE_ROWS + 1)
+    if line.bottom - line.y > _HAIRLINE_ROWS + 1:
+        return False
+    quarter = max(1, (line.right - line.x) // 4)
+    columns = np.arange(line.x + quarter, line.right, quarter)[:3] * CELL_PX
+    inside = np.minimum(columns, rgb.shape[1] - 1)
+    pixels = rgb[line.y : line.bottom, inside].astype(np.int16)
+    high, low = np.maximum(pixels[0], pixels[-1]), np.minimum(pixels[0], pixels[-1])
+    beyond = np.maximum(pixels - high, low - pixels).max(axis=(0, 2))
+    return int((beyond > _SAME).sum()) >= 2
 
 
 def _keep_boxes(
@@ -249,12 +254,20 @@ def _keep_between(
             _keep(line, lines[0], kept.level)
 
 
-def _drop_underlines(levels: list[Piece], edges: Edges, kept: Kept) -> None:
+def _drop_underlines(levels: list[Piece], edges: Edges, lines: Map, kept: Kept) -> None:
     """Keep no level edge that text stands on or hangs from, from end to end."""
     ink = (edges.across | edges.down) & ~kept.level & ~kept.upright & ~edges.covered
+    strokes = lines & ~kept.level
     for line in levels:
-        columns = slice(line.x, line.right)
-        above = ink[max(0, line.y - _UNDER_PX) : line.y, columns]
-        below = ink[line.bottom : line.bottom + _UNDER_PX, columns]
-        if max(above.any(axis=0).mean(), below.any(axis=0).mean()) > _UNDER_SHARE:
-            kept.level[line.y : line.bottom, columns] = False
+        if max(
+            _share_beside(line, ink, _UNDER_PX), _share_beside(line, strokes, _BAR_PX)
+        ) > (_UNDER_SHARE):
+            kept.level[line.y : line.bottom, line.x : line.right] = False
+
+
+def _share_beside(line: Piece, ink: Map, far_px: int) -> float:
+    """Share of a level edge that has ink above it, or below; the larger."""
+    columns = slice(line.x, line.right)
+    above = ink[max(0, line.y - far_px) : line.y, columns]
+    below = ink[line.bottom : line.bottom + far_px, columns]
+    return float(max(above.any(axis=0).mean(), below.any(axis=0).mean()))
