@@ -91,10 +91,18 @@ class AreaMask:
     Attributes:
         mask: Masks a picture at once.
         begin: Begins the cover of an area (`overt.redact.pixels.Masker`).
+        words: The same for areas of level `words`; without it nothing is left there.
     """
 
     mask: Callable[[Pixels], Pixels]
     begin: Callable[[Pixels], Cover]
+    words: Callable[[Pixels], Cover] | None = None
+
+    def begin_at(self, level: Level, pixels: Pixels) -> Cover:
+        """Begin the cover of an area of a level."""
+        if level is Level.WORDS and self.words is not None:
+            return self.words(pixels)
+        return self.begin(pixels)
 
     def __call__(self, pixels: Pixels) -> Pixels:
         """Return the pixels masked."""
@@ -114,7 +122,7 @@ class ScreenLog:
         self._mask = mask
         self._screen = Rect(0, 0, 0, 0)
         self._areas: tuple[Area, ...] = ()
-        self._covers: dict[Rect, Cover] = {}
+        self._covers: dict[Area, Cover] = {}
         self._ids: dict[bytes, int] = {}
         self._begin_screen(self._screen)
 
@@ -148,8 +156,8 @@ class ScreenLog:
             _window(self._raw, patch.rect)[:] = patch.pixels
         if picture.areas != self._areas:
             self._areas = picture.areas
-            masked = {area.rect for area in picture.areas}
-            self._covers = {r: one for r, one in self._covers.items() if r in masked}
+            kept = set(picture.areas)
+            self._covers = {a: one for a, one in self._covers.items() if a in kept}
             self._forget_outside()
             touched = everywhere
         shown = self._show(touched)
@@ -193,18 +201,19 @@ class ScreenLog:
                 for part in parts:
                     _window(self._shown, part)[:] = _window(self._raw, part)
             elif parts:
-                changed += self._show_masked(area.rect, parts)
+                changed += self._show_masked(area, parts)
         return changed
 
-    def _show_masked(self, area: Rect, parts: list[Rect]) -> list[Rect]:
+    def _show_masked(self, seen: Area, parts: list[Rect]) -> list[Rect]:
         """Mask an area of which parts changed; return where that changed it."""
+        area = seen.rect
         raw, shown = _window(self._raw, area), _window(self._shown, area)
         if not isinstance(self._mask, AreaMask):
             shown[:] = self._mask(np.ascontiguousarray(raw))
             return [area]
-        cover = self._covers.get(area)
+        cover = self._covers.get(seen)
         if cover is None:
-            cover = self._covers[area] = self._mask.begin(raw)
+            cover = self._covers[seen] = self._mask.begin_at(seen.level, raw)
             changed = [(0, 0, area.width, area.height)]
         else:
             changed = cover.update(raw, [_box_in(part, area) for part in parts])

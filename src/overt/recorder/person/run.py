@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from overt.desktop.x11.probe import missing
@@ -20,6 +21,7 @@ from overt.protocol.errors import CaptureError, ConsentError, OvertError
 from overt.protocol.ids import new_id
 from overt.protocol.records import Level
 from overt.recorder.capture.context import ContextThread
+from overt.recorder.capture.idlereader import IdleReader
 from overt.recorder.capture.names import Names
 from overt.recorder.capture.recorder import Recorder
 from overt.recorder.capture.recording import black
@@ -203,7 +205,7 @@ def masking(programme: Programme) -> Callable[[Pixels], Pixels]:
         CaptureError: The programme masks apps and the library for it is missing.
     """
     try:
-        from overt.redact.pixels import Masker, mask
+        from overt.redact.pixels import Lexicon, Masker, WordMasker, has_ocr, mask
     except ImportError as error:
         levels = {rule.level for rule in programme.allow}
         if levels & {Level.MASKED, Level.WORDS}:
@@ -213,7 +215,10 @@ def masking(programme: Programme) -> Callable[[Pixels], Pixels]:
                 remedy="Install it: pip install 'overt[mask]'",
             ) from error
         return black
-    return AreaMask(mask, Masker)
+    if not has_ocr():
+        return AreaMask(mask, Masker)
+    lexicon = Lexicon(programme.notice.language)
+    return AreaMask(mask, Masker, IdleReader(lexicon, partial(WordMasker, lexicon)))
 
 
 def naming(keeper: LeaseKeeper, home: Home) -> Names:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -69,7 +69,11 @@ def reader(lang: str) -> Callable[[Pixels, Sequence[Box]], list[Box]]:
 
 
 class Lexicon:
-    """What was read in parts of pictures, by their digest."""
+    """What was read in parts of pictures, by their digest.
+
+    Attributes:
+        looks: How often it was asked.
+    """
 
     def __init__(
         self, lang: str = "en", ocr: Ocr | None = None, allows: Allows | None = None
@@ -83,25 +87,29 @@ class Lexicon:
         """
         self._lang, self._ocr, self._allows = lang, ocr, allows
         self._known: OrderedDict[bytes, tuple[Box, ...]] = OrderedDict()
-        self._waiting: deque[Pixels] = deque(maxlen=_WAITING)
+        self._waiting: OrderedDict[bytes, Pixels] = OrderedDict()
+        self.looks = 0
 
-    def look(self, part: Pixels) -> tuple[Box, ...]:
-        """Return what is known to be revealed in a part; else it waits to be read.
+    def look(self, part: Pixels) -> tuple[Box, ...] | None:
+        """Return what is to be revealed in a part; None while it waits to be read.
 
         Args:
             part: Pixels of one covered box, uint8 (height, width, 3).
         """
-        known = self._known.get(_digest(part))
-        if known is None:
-            self._waiting.append(part.copy())
-            return ()
+        self.looks += 1
+        digest = _digest(part)
+        known = self._known.get(digest)
+        if known is None and digest not in self._waiting:
+            self._waiting[digest] = part.copy()
+            if len(self._waiting) > _WAITING:
+                self._waiting.popitem(last=False)
         return known
 
     def work(self) -> bool:
         """Read one part that waits; return whether there was one. Takes a while."""
         try:
-            part = self._waiting.popleft()
-        except IndexError:
+            _, part = self._waiting.popitem()  # what was seen last is still there
+        except KeyError:
             return False
         self.read(part)
         return True

@@ -1,5 +1,6 @@
 """Tiles and frames: what replays is what may be seen, each tile stored once."""
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from overt.desktop.types import Rect
 from overt.protocol.records import FrameCause, FrameRecord, Level, Pixels, TileRecord
+from overt.recorder.capture.idlereader import IdleReader
 from overt.recorder.capture.screenlog import (
     Area,
     AreaMask,
@@ -178,3 +180,44 @@ def test_replay_is_the_screen_with_everything_else_black(steps: Any) -> None:
                 canvas[y : y + 64, x : x + 64] = tiles[tile]
         assert np.array_equal(canvas, np.where(visible[..., None], screen, 0))
     assert len({tile.tobytes() for tile in tiles}) == len(tiles)
+
+
+class Reader:
+    """Knows nothing until it has worked; then leaves the first pixel of an area."""
+
+    def __init__(self) -> None:
+        self.looks, self.knows = 0, threading.Event()
+
+    def work(self) -> bool:
+        return not self.knows.is_set() and not self.knows.set()
+
+
+class WordCover:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def update(self, _rgb: Pixels, changed: Any) -> Any:
+        self._reader.looks += 1
+        return changed
+
+    def paint(self, _rgb: Pixels, box: Any) -> Pixels:
+        x0, y0, x1, y1 = box
+        value = 7 if self._reader.knows.is_set() else 128
+        return np.full((y1 - y0, x1 - x0, 3), value, np.uint8)
+
+
+@pytest.mark.parametrize(("level", "shown"), [(Level.WORDS, [7]), (Level.MASKED, [])])
+def test_words_are_read_at_rest_and_left_at_their_level_alone(
+    level: Level, shown: list[int]
+) -> None:
+    reader, other = Reader(), Reader()
+    begin = IdleReader(reader, lambda _: WordCover(reader), rest_s=0.01)
+    log = ScreenLog(AreaMask(_same, lambda _: WordCover(other), begin))
+    areas = (Area(SCREEN, level),)
+    tiles = log.add(_picture(_flat(SCREEN, 9), areas=areas))[0]
+    assert tiles.pixels[0][0, 0, 0] == 128
+    if level is Level.WORDS:
+        assert reader.knows.wait(60)
+    records = log.add(_picture(_flat(Rect(0, 0, 9, 9), 3), areas=areas))
+    fresh = [one.pixels[0][0, 0, 0] for one in records if isinstance(one, TileRecord)]
+    assert fresh == shown

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from overt.redact.pixels import FILL, Masker, painter, words
+from overt.redact.pixels import FILL, Masker, WordMasker, mask, painter, words
 from overt.redact.pixels.words import Lexicon, has_ocr, reader
 
 if TYPE_CHECKING:
@@ -85,13 +85,32 @@ def test_a_part_is_read_once_and_its_picture_is_not_kept() -> None:
     ocr = Ocr()
     lexicon = Lexicon(ocr=ocr, allows=allows)
     rgb = picture()
-    assert lexicon.look(rgb) == ()
+    assert lexicon.look(rgb) is None
     assert ocr.calls == 0
     assert lexicon.work()
     once = ocr.calls
-    assert len(lexicon.look(rgb)) == 1
+    assert len(lexicon.look(rgb) or ()) == 1
     assert not lexicon.work()
     assert ocr.calls == once
+
+
+def test_words_appear_in_a_changing_picture_once_they_were_read() -> None:
+    rgb, ocr = picture(), Ocr()
+    lexicon = Lexicon(ocr=ocr, allows=allows)
+    cover = WordMasker(lexicon, rgb)
+    whole = (0, 0, 300, 60)
+    assert np.array_equal(cover.paint(rgb, whole), mask(rgb))
+    while lexicon.work():
+        pass
+    (word,) = cover.update(rgb, [(290, 50, 300, 60)])[1:]
+    shown = cover.paint(rgb, whole)
+    x0, y0, x1, y1 = word
+    assert np.array_equal(shown[y0:y1, x0:x1], rgb[y0:y1, x0:x1])
+    shown[y0:y1, x0:x1] = FILL
+    assert np.array_equal(shown, mask(rgb))
+    rgb[y0 + 4, x0 + 4] = (200, 0, 0)  # another word, as far as anybody knows
+    assert word in cover.update(rgb, [(x0, y0, x1, y1)])
+    assert np.array_equal(cover.paint(rgb, whole), mask(rgb))
 
 
 def test_more_is_never_left_at_the_stricter_level() -> None:
