@@ -29,6 +29,8 @@ _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 Rgb = tuple[int, int, int]
 
+COVER: Final[Rgb] = (126, 128, 130)  # what masked text lies under; no page's own grey
+
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:

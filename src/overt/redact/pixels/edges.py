@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from overt.protocol.texts import COVER
+
 if TYPE_CHECKING:
     from overt.protocol.records import Pixels
 
@@ -23,7 +25,7 @@ Map = npt.NDArray[np.bool_]
 CELL_PX: Final = 4  # width of a cell
 ROWS_PX: Final = 2  # height of a cell of the cover
 REACH_PX: Final = 1
-FILL: Final = (126, 128, 130)  # what covers; a grey that pages do not use
+FILL: Final = COVER
 
 _EDGE: Final = 6  # levels of 255 within three pixels of a row or column
 _FAINT: Final = 3

@@ -20,6 +20,7 @@ from overt.protocol.errors import CaptureError, ConsentError, UsageError
 from overt.protocol.programme import AllowRule
 from overt.protocol.records import InputRecord, Level, MarkRecord
 from overt.protocol.segment import Segment, mark_bytes
+from overt.protocol.texts import COVER
 from overt.recorder.person.consenting import withdraw
 from overt.recorder.person.control import ControlClient
 from overt.recorder.person.forgetting import recover
@@ -296,7 +297,7 @@ def test_below_clear_text_is_covered_and_plain_places_keep_their_colour(
     last = list(screens(_opened(consenting)[-1]))[-1].pixels
     assert last[250, 250].tolist() == [0x33, 0x66, 0x99]
     for baseline in (60, 160):
-        assert (last[baseline - 8 : baseline, 42:100] == 128).all()
+        assert (last[baseline - 8 : baseline, 42:100] == COVER).all()
     assert not (last == 0xFF).all(axis=2).any()
 
 

@@ -12,14 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overt.protocol.actions import Type
-from overt.protocol.texts import KINDS, Placeholder, TextRun, has_placeholder, runs_body
+from overt.protocol.texts import (
+    COVER,
+    KINDS,
+    Placeholder,
+    TextRun,
+    has_placeholder,
+    runs_body,
+)
 from overt.research.dataset.rows import Origin
 from overt.research.dataset.sealed import as_dataset, decode_png
 from overt.research.dataset.shards import write_dataset
 from overt.research.refine.episodes import refine, trajectories
 from overt.research.refine.shapes import as_in
 from overt.research.refine.surrogate.disguise import disguise
-from overt.research.refine.surrogate.draw import MASK_FILL, draw
+from overt.research.refine.surrogate.draw import draw
 from overt.research.refine.surrogate.fakes import Fakes, passes_iban, passes_luhn
 
 if TYPE_CHECKING:
@@ -92,9 +99,9 @@ def test_what_was_typed_is_written_as_the_goal_writes_it(
 def masked_episode(desk: Any) -> Trajectory:
     """Record one below `clear`: a goal, a label and a field, the field filled."""
     desk.screen[:] = 255
-    desk.screen[36:60, 40:136] = MASK_FILL
-    desk.screen[78:104, 48:142] = MASK_FILL
-    desk.screen[150:170, 200:260] = MASK_FILL  # what no run explains
+    desk.screen[36:60, 40:136] = COVER
+    desk.screen[78:104, 48:142] = COVER
+    desk.screen[150:170, 200:260] = COVER  # what no run explains
     desk.frame()
     desk.begin("task_a", f'Enter "{VALUE}" and submit')
     desk.wait(100)
@@ -131,12 +138,12 @@ def test_only_what_was_masked_is_drawn_over(desk: Any) -> None:
     found = disguise(episode, 7)
     before = episode.steps[0].frame_decide.pixels()
     after = found.steps[0].frame_decide.pixels()
-    masked = (before == MASK_FILL).all(2)
+    masked = (before == COVER).all(2)
     inside = np.zeros_like(masked)
     inside[40:55, 48:128] = True  # plain ground in the label's box may be written on
     assert (after[~masked & ~inside] == before[~masked & ~inside]).all()
-    assert (after[150:170, 200:260] == MASK_FILL).all()  # unresolved: flat
-    assert not (after[40:55, 48:128] == MASK_FILL).all(2).any()
+    assert (after[150:170, 200:260] == COVER).all()  # unresolved: flat
+    assert not (after[40:55, 48:128] == COVER).all(2).any()
     assert (after[40:55, 48:128, 0] < 100).any()  # there are letters
 
 
@@ -164,7 +171,7 @@ def test_rows_say_where_fakes_stand(desk: Any) -> None:
 
 
 def test_a_run_whose_surroundings_changed_is_not_drawn(desk: Any) -> None:
-    desk.screen[30:60, 40:136] = MASK_FILL
+    desk.screen[30:60, 40:136] = COVER
     desk.frame()
     desk.begin("task_a", "Do it")
     desk.context("texts", **runs_body([LABEL], truncated=False))
@@ -180,7 +187,7 @@ def test_a_run_whose_surroundings_changed_is_not_drawn(desk: Any) -> None:
 @settings(deadline=None, max_examples=40)
 @given(st.integers(-40, 200), st.integers(-40, 200), st.integers(1, 300))
 def test_runs_anywhere_can_be_drawn(x: int, y: int, width: int) -> None:
-    frame = np.full((120, 160, 3), MASK_FILL, np.uint8)
+    frame = np.full((120, 160, 3), COVER, np.uint8)
     run = TextRun(x, y, width, 14, "static", "Grenta", 12, INK, GROUND)
     shown, _ = draw(frame, [run], {})
     assert shown.shape == frame.shape

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from overt.protocol.texts import COVER
 from overt.redact.runs import CONTROLS, colours
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 Box = tuple[int, int, int, int]  # x, y, width, height in root pixels
 
-MASK_FILL: Final = 128  # of every channel: what masking puts over text
 # Like the fonts of browsers and desktops; Pillow brings one where none is there.
 FONTS: Final = ("LiberationSans-Regular.ttf", "DejaVuSans.ttf")
 _MARGIN_PX: Final = 6  # the mask covers a little more than what was drawn
@@ -50,7 +50,7 @@ def draw(
     Returns:
         The frame, and the boxes of the text that was drawn.
     """
-    covered = (frame == MASK_FILL).all(2)
+    covered = (frame == COVER).all(2)
     runs = [run for run in runs if _is_covered(covered, run)]
     shown = frame.copy()
     for run in runs:
