@@ -30,7 +30,7 @@ SPECIFIED = """
     consent show|give|withdraw|receipt; task begin|end; review; send; export; serve
     access request|approve|list; release; refine; train; evaluate; log verify|key
     doctor; witness; who-read; exposure; fsck
-    inspect; key new; console open; my; forget; stop; redact text
+    inspect; key new; console open; my; forget; stop; redact text|image
     access show; programme change; derived register|list|decide|export
     backup; restore
 """

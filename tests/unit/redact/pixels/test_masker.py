@@ -199,7 +199,8 @@ def draw(rgb: np.ndarray, what: tuple) -> tuple[int, int, int, int]:
         corner = (max(x, box[2] - 1), max(y, box[3] - 1))
         pen.rectangle((x, y, *corner), fill=colour, outline=outline)
     rgb[:] = np.array(image)
-    return box
+    right, bottom = min(box[2] + 1, rgb.shape[1]), min(box[3] + 1, rgb.shape[0])
+    return (box[0], box[1], right, bottom)  # an outline of nothing is drawn beyond
 
 
 @settings(deadline=None, max_examples=20)
