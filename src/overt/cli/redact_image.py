@@ -62,7 +62,7 @@ def image(
     batch: tuple[Path, Path] | None,
     as_json: bool,
 ) -> None:
-    """Mask a picture: all text, pictures and faces under flat grey.
+    """Mask a picture, SOURCE: all text, pictures and faces under flat grey.
 
     The output is a PNG without transparency and metadata. Tells "boxes", what is
     covered, and "revealed", the words that are left, in pixels [x0, y0, x1, y1] of the
