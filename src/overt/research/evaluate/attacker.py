@@ -18,10 +18,10 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from overt.protocol.errors import DataError
-from overt.protocol.texts import TextRun, length_of
+from overt.protocol.texts import COVER, TextRun, length_of
 from overt.redact.naming import Naming, whole
 from overt.redact.runs import runs_of
-from overt.research.refine.surrogate.draw import FONTS, MASK_FILL, draw
+from overt.research.refine.surrogate.draw import FONTS, draw
 from overt.research.refine.surrogate.fakes import Fakes
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def sample(value: str, rng: Random, seed: int) -> Sample:
     node = ["static", value, x, y, width, bottom - top + 2, []]
     (run,), _ = runs_of([node], np.asarray(image), Naming(whole).show)
     masked = np.asarray(image).copy()
-    masked[max(0, y - 3) : bottom - top + y + 5, x - 3 : x + width + 3] = MASK_FILL
+    masked[max(0, y - 3) : bottom - top + y + 5, x - 3 : x + width + 3] = COVER
     faked = replace(run, text=Fakes(seed, f"{rng.random()}").text(run.text))
     return Sample(value, draw(masked, [faked], {})[0], faked, width)
 
