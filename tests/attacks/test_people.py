@@ -18,7 +18,7 @@ from overt.protocol.invitation import Invitation, invitation_json, parse_invitat
 from overt.protocol.programme import Anchor, parse_programme, sign_programme
 from overt.protocol.sealing import SealingKey
 from overt.protocol.signing import public_text, sign_document
-from overt.vault.broker import release
+from overt.vault.broker import picking, release
 from overt.vault.govern import gate, policy, requests, roster
 from overt.vault.govern.callers import Caller
 from overt.vault.store.rows import (
@@ -36,7 +36,13 @@ if TYPE_CHECKING:
     from tests.fakes.world import World
 
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"\x55" * 32)
-OPEN = {routes.HEALTH, routes.PROGRAMME, routes.LOG + "/{path:path}"}
+OPEN = {
+    routes.HEALTH,
+    routes.READY,
+    routes.PROGRAMME,
+    routes.PULSE,
+    routes.LOG + "/{path:path}",
+}
 
 BY_TOKEN = {routes.APPENDS, routes.ERASURES}
 
@@ -140,7 +146,7 @@ def insert_grant(world: World, document: Any, approvers: tuple[str, ...]) -> str
     return str(body["request"])
 
 
-@attack(instead(release.Releases, "_allowed", lambda *_: True))
+@attack(instead(picking.Judge, "allows", lambda *_: True))
 def test_a_researcher_past_purpose_cohort_fields_or_expiry(stack: Stack) -> None:
     world = stack.world()
     ana, ben = world.participant(b"of ana"), world.participant(b"of ben")
@@ -188,7 +194,7 @@ def _by_name(approvers: list[Any], request: Any) -> None:
 def _accounts_count(patch: Any) -> None:
     """Broker and policy both count accounts."""
     patch.setattr(grants, "_check_approvers", _by_name)
-    patch.setattr(release, "may_read", lambda *_: True)
+    patch.setattr(picking, "may_read", lambda *_: True)
 
 
 @attack(_accounts_count)
@@ -334,7 +340,7 @@ def test_a_sealing_key_that_the_server_swaps_is_refused(stack: Stack) -> None:
 def _rows_count(patch: Any) -> None:
     """Consents and segments are believed without their device's signature."""
     patch.setattr(release, "verify_sealed", nothing)
-    patch.setattr(release.Releases, "_allowed", lambda *_: True)
+    patch.setattr(picking.Judge, "allows", lambda *_: True)
 
 
 @attack(_rows_count)

@@ -41,6 +41,7 @@ def test_every_route_declares_who_may_call_it(world: Any) -> None:
     assert declared["POST", routes.APPENDS] == "service token"
     assert {route for route, who in declared.items() if who == "anyone"} == {
         ("GET", routes.HEALTH),
+        ("GET", routes.READY),
         ("GET", routes.PROGRAMME),
         ("GET", routes.PULSE),
         ("GET", routes.LOG + "/{path:path}"),
