@@ -64,7 +64,9 @@ class Court(Run):
     def found(self) -> None:
         """Make keys and programme, and start the servers."""
         founding.make_keys(self)
-        toml = founding._TOML.replace(_PAGES_RULE, 'app = "Allowed"\n')
+        toml = founding._TOML + founding._ALLOW.replace(
+            _PAGES_RULE, 'app = "Allowed"\n'
+        )
         toml = toml.replace("lease_s = 60", f"lease_s = {LEASE_S}")
         for name, roles in founding.MEMBERS:
             about = json.loads(self.key(name).read_text("utf-8"))["about"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from overt.protocol.canonical import parse_json, unb64
 from overt.protocol.consent import ConsentRecord, Lease, Receipt, Withdrawal
+from overt.protocol.derived import Decision, Derived, Export
 from overt.protocol.errors import DataError
 from overt.protocol.forms import read_form
 from overt.protocol.grants import AccessRequest, Approval
@@ -33,6 +34,10 @@ KINDS: dict[str, type[Any] | None] = {
     "access-request.v1": AccessRequest,
     "approval.v1": Approval,
     "halt.v1": HaltOrder,
+    "derived.v1": Derived,
+    "derived-decision.v1": Decision,
+    "export.v1": Export,
+    "exposure-agreed.v1": None,
     "console-login.v1": None,
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -121,6 +122,8 @@ def served(inner: FastAPI, bound: socket.socket) -> Iterator[None]:
     copy = bound.dup()
     thread = threading.Thread(target=server.run, kwargs={"sockets": [copy]})
     thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.02)
     try:
         yield
     finally:

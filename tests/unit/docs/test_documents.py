@@ -26,7 +26,11 @@ def test_commands_and_options_that_a_page_names_exist(book: Any, page: Path) -> 
     for line in COMMAND.findall(page.read_text()):
         words = line.split()
         command, left = book.find(words)
-        known = {option for one in command.params for option in one.opts}
+        known = {
+            option
+            for one in command.params
+            for option in (*one.opts, *one.secondary_opts)
+        }
         given = {word for word in left if word.startswith("-")}
         assert given <= known | {"--help"}, line
 

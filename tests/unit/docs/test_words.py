@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 # words that the glossary avoids for one thing and that are right for another
 ELSEWHERE = {
-    "action", "agent", "approval", "backend", "client", "delay", "demo", "download",
-    "event", "export", "file", "frame", "lock", "mode", "model", "monitor", "pause",
-    "permission", "recording", "role", "root", "sample", "subject", "terms", "token",
-    "trial", "worker",
+    "action", "agent", "approval", "backend", "breach", "client", "delay", "demo",
+    "download", "edit", "event", "export", "file", "frame", "lock", "mode", "model",
+    "monitor", "pause", "permission", "recording", "role", "root", "sample", "setting",
+    "subject", "terms", "token", "trial", "worker",
 }  # fmt: skip
 # a page where such a word stands for something else
 RIGHT = {

@@ -150,6 +150,7 @@ class Recording:
         self._hear(now_ns)
         if not self._has_ended:
             self._filmer.tick(now_ns)
+            self._attention.filmed(self._filmer.taken_ns)
             self._pass_views()
         if not self._hands_rest and now_ns - self._drained_ns >= DRAIN_NS:
             self._drain()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from overt.desktop.a11y.focus import Ref
 
 _REMEMBER_NS = 5_000_000_000
+_EVERYWHERE = Rect(0, 0, 1 << 15, 1 << 15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class SecretPlaces:
 
     def __init__(self) -> None:
         self._answers: list[Places] = []
-        self._asked_ns = 0
+        self._hid_all = False
 
     @property
     def has_fields(self) -> bool:
@@ -48,7 +49,10 @@ class SecretPlaces:
         return bool(self._answers and self._answers[-1].rects)
 
     def add(self, places: Places) -> list[Rect]:
-        """Take an answer; return what was hidden by the one before and is not now."""
+        """Take an answer; return what was hidden by the one before and is not now.
+
+        After pictures that were hidden whole for want of an answer: everything.
+        """
         if places.rects is None:
             return []
         before = self._answers[-1].rects if self._answers else None
@@ -58,6 +62,9 @@ class SecretPlaces:
         self._answers = [
             one for one in self._answers if one.asked_ns >= recent or one is old[-1]
         ]
+        if self._hid_all:
+            self._hid_all = False
+            return [_EVERYWHERE]
         left = (before or {}).items()
         return [rect for ref, rect in left if places.rects.get(ref) != rect]
 
@@ -73,7 +80,10 @@ class SecretPlaces:
         between = [one for one in self._answers if start_ns < one.asked_ns < end_ns]
         if not later:
             known = [*earlier[-1:], *between]
-            return None if any(one.rects for one in known) else []
+            if not any(one.rects for one in known):
+                return []
+            self._hid_all = True
+            return None
         hulls: dict[Ref, Rect] = {}
         for one in [*earlier[-1:], *between, later[0]]:
             for ref, rect in (one.rects or {}).items():

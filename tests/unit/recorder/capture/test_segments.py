@@ -78,7 +78,7 @@ def test_a_long_recording_goes_on_in_segments_that_stand_alone(
 ) -> None:
     case.sink.write(case.picture(5, 1))
     assert not case.sink.is_full()
-    monkeypatch.setattr(segments, "SEGMENT_BYTES", 100)
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 10)
     case.sink.write([DirtyRecord(60)])
     assert case.sink.is_full()
     case.sink.rotate(case.log.begin_segment(110, exact=False))
