@@ -117,8 +117,12 @@ def find_covered(rgb: Pixels) -> Map:
 
 
 def has_fill(rgb: Pixels) -> bool:
-    """Whether any pixel has the colour of the cover."""
-    return bool(cv2.hasNonZero(cv2.inRange(rgb, FILL, FILL)))
+    """Whether a block as large as the least cover has the cover's colour."""
+    fill = cv2.inRange(rgb, FILL, FILL)
+    if not cv2.hasNonZero(fill):
+        return False
+    block = cv2.erode(fill, np.ones(_LEAST[::-1], np.uint8), borderValue=0)
+    return bool(cv2.hasNonZero(block))
 
 
 def _cells(gradient: Pixels, threshold: int) -> Map:

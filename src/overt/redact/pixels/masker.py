@@ -111,9 +111,7 @@ class Masker:
         parts = [part for part in changed if part[0] < part[2] and part[1] < part[3]]
         if not (rgb.size and parts):
             return []
-        if self._has_cover or any(
-            has_fill(rgb[y0:y1, x0:x1]) for x0, y0, x1, y1 in parts
-        ):
+        if self._has_cover or any(_has_cover(rgb, part) for part in parts):
             self._find_all(rgb)
         else:
             for x0, y0, x1, y1 in parts:
@@ -204,6 +202,11 @@ def _aligned(part: Box, margin_px: int) -> Box:
         -(-(x1 + margin_px) // CELL_PX) * CELL_PX,
         -(-(y1 + margin_px) // ROWS_PX) * ROWS_PX,
     )
+
+
+def _has_cover(rgb: Pixels, part: Box) -> bool:
+    x0, y0, x1, y1 = part
+    return has_fill(rgb[max(0, y0 - 8) : y1 + 8, max(0, x0 - 8) : x1 + 8])
 
 
 def _no_edges(rows: int, columns: int) -> Edges:
