@@ -30,6 +30,9 @@ WHAT = {
     "request": "signed document access-request.v1",
     "approval": "signed document approval.v1",
     "halt": "signed document halt.v1",
+    "derived": "signed document derived.v1",
+    "decision": "signed document derived-decision.v1",
+    "export": "signed document export.v1",
     "checkpoint": "checkpoint of a log",
     "key": "key file, sealed by a passphrase",
 }

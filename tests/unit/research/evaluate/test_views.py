@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from overt.protocol.actions import Click, Type
-from overt.protocol.texts import has_placeholder
+from overt.protocol.texts import COVER, has_placeholder
 from overt.research.evaluate.views import Source, Viewed
 
 if TYPE_CHECKING:
@@ -42,20 +42,20 @@ class Typist:
 @pytest.mark.parametrize("view", ["masked", "surrogate"])
 def test_a_typed_stand_in_becomes_the_value(view: View) -> None:
     policy = Typist()
-    grey = np.full((40, 100, 3), 128, np.uint8)
+    grey = np.full((40, 100, 3), COVER, np.uint8)
     viewed = Viewed(policy, view, Source(lambda _: grey, masks, lambda: [NODE]))
     frame = np.full((40, 100, 3), 255, np.uint8)
     assert viewed.act(frame, GOAL, ()) == Type("Thaddeus")
     shown, goal = policy.seen[0]
     assert "Thaddeus" not in goal
     assert has_placeholder(goal) == (view == "masked")
-    assert (shown == 128).all() == (view == "masked")
+    assert (shown == COVER).all() == (view == "masked")
     assert viewed.act(frame, GOAL, (Type("Thaddeus"),)) == Click(1, 1)
 
 
 def test_each_episode_has_names_of_its_own() -> None:
     policy: Any = Typist()
-    grey = np.full((40, 100, 3), 128, np.uint8)
+    grey = np.full((40, 100, 3), COVER, np.uint8)
     viewed = Viewed(policy, "surrogate", Source(lambda _: grey, masks, list))
     for name in ("Thaddeus", "Rose"):
         viewed.act(grey, f'Enter "{name}"', ())
