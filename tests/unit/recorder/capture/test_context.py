@@ -143,6 +143,7 @@ def test_questions_are_answered(
             context.ask_url(pid)
             url = wait_for(context, Url).url
         assert url == f"file://{page}"
+        time.sleep(4)  # the page's tree is built after its address is known
         context.ask_tree(123, pid)
         tree = wait_for(context, ContextRecord, 20)
         assert (tree.t_ns, tree.kind) == (123, "tree")
