@@ -99,6 +99,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Path]
     page.write_text(PAGE)
     with Desk((400, 300), human=False) as found:
         found.start_browser(f"file://{page}")
+        time.sleep(3)  # the page's tree is built after its window is there
         yield found, page
 
 
@@ -143,7 +144,6 @@ def test_questions_are_answered(
             context.ask_url(pid)
             url = wait_for(context, Url).url
         assert url == f"file://{page}"
-        time.sleep(4)  # the page's tree is built after its address is known
         context.ask_tree(123, pid)
         tree = wait_for(context, ContextRecord, 20)
         assert (tree.t_ns, tree.kind) == (123, "tree")
