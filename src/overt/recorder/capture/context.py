@@ -177,20 +177,20 @@ class ContextThread:
         waiting.register(a11y.fileno(), select.POLLIN)
         waiting.register(self._wake_fd, select.POLLIN)
         while not self._stopping:
-            if not self._urgent and not self._later:
-                waiting.poll()
-                with contextlib.suppress(BlockingIOError):
-                    os.eventfd_read(self._wake_fd)
             self._tell(a11y.focus_changes())
             if a11y.page_changed() and self._url_pid:
                 self.ask_url(self._url_pid)
-            if a11y.secrets_changed():
+            if a11y.secrets_changed():  # an answer may have met one: before the wait
                 self.ask_places()
             questions = self._urgent or self._later
             if questions:
                 told = questions.popleft()(a11y)
                 # what the application said before it answered comes first
                 self._tell([*a11y.focus_changes(), *told])
+            else:
+                waiting.poll()
+                with contextlib.suppress(BlockingIOError):
+                    os.eventfd_read(self._wake_fd)
 
     def _tell(self, told: Sequence[Told]) -> None:
         if told:

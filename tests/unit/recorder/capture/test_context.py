@@ -99,7 +99,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Path]
     page.write_text(PAGE)
     with Desk((400, 300), human=False) as found:
         found.start_browser(f"file://{page}")
-        time.sleep(3)  # the page's tree is built after its window is there
         yield found, page
 
 
@@ -118,14 +117,21 @@ def browser_pid(desk: Desk) -> int:
     pytest.fail("no active window")
 
 
-def wait_for(context: ContextThread, kind: type, timeout_s: float = 5) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        select.select([context], [], [], 0.1)
-        for told in context.poll():
-            if isinstance(told, kind):
-                return told
-    pytest.fail(f"no {kind.__name__} came")
+class Inbox:
+    """What a context thread told; what was not asked for yet stays in it, in order."""
+
+    def __init__(self, context: ContextThread) -> None:
+        self.context, self.told = context, list[Any]()
+
+    def wait_for(self, kind: type, timeout_s: float = 20) -> Any:
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            for position, told in enumerate(self.told):
+                if isinstance(told, kind):
+                    return self.told.pop(position)
+            select.select([self.context], [], [], 0.1)
+            self.told += self.context.poll()
+        pytest.fail(f"no {kind.__name__} came")
 
 
 @pytest.mark.display
@@ -138,27 +144,28 @@ def test_questions_are_answered(
     pid = browser_pid(found)
     with ContextThread(found.env["DBUS_SESSION_BUS_ADDRESS"]) as context:
         assert context.alive
+        inbox = Inbox(context)
         deadline = time.monotonic() + 20
         url = None
         while url is None and time.monotonic() < deadline:
             context.ask_url(pid)
-            url = wait_for(context, Url).url
+            url = inbox.wait_for(Url).url
         assert url == f"file://{page}"
         context.ask_tree(123, pid)
-        tree = wait_for(context, ContextRecord, 20)
+        tree = inbox.wait_for(ContextRecord)
         assert (tree.t_ns, tree.kind) == (123, "tree")
         assert "password text" in {node[0] for node in tree.body["nodes"]}
-        places = wait_for(context, Places)  # the tree met a password field
+        places = inbox.wait_for(Places)  # the tree met a password field
         (rect,) = (places.rects or {}).values()
         assert rect.contains(*PASSWORD)
         assert not rect.contains(*USER)
         context.ask_element(456, pid, *SUBMIT)
-        element = wait_for(context, ContextRecord)
+        element = inbox.wait_for(ContextRecord)
         assert (element.t_ns, element.kind) == (456, "element")
         assert element.body["role"] == "push button"
         before_ns = time.monotonic_ns()
         context.ask_focus(pid)
-        answer = wait_for(context, Answer)
+        answer = inbox.wait_for(Answer)
         assert before_ns < answer.asked_ns < answer.answered_ns
         start = time.monotonic()
         context.ask_tree(1, pid)
