@@ -28,6 +28,7 @@ bench-frontier: setup ## success against privacy by level of training (an hour; 
 	@$(PY) -m bench.frontier $(FRONTIER)
 
 lint: setup
+	@sh requirements/system.sh tests
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy

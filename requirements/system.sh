@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the system packages of the demonstration and the tests: by apt when root,
-# else says what to install. Quiet when nothing is missing.
+# Installs the system packages of the demonstration, and with `tests` those of the tests:
+# by apt when root, else says what to install. Quiet when nothing is missing.
 set -eu
 packages=""
 need() { command -v "$1" >/dev/null 2>&1 || packages="$packages $2"; }
@@ -13,8 +13,13 @@ need node nodejs
 need npm npm
 [ -x /usr/libexec/at-spi-bus-launcher ] || [ -x /usr/lib/at-spi2-core/at-spi-bus-launcher ] || packages="$packages at-spi2-core"
 [ -d /usr/share/fonts/truetype/dejavu ] || packages="$packages fonts-dejavu-core"
+[ -d /usr/share/fonts/truetype/liberation ] || [ -d /usr/share/fonts/truetype/liberation2 ] || packages="$packages fonts-liberation"
 need softhsm2-util softhsm2
 [ -n "$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null)" ] || packages="$packages postgresql"
+if [ "${1:-}" = tests ]; then  # windows of other toolkits
+  /usr/bin/python3 -c "import PyQt5.QtWidgets" 2>/dev/null || packages="$packages python3-pyqt5"
+  /usr/bin/python3 -c "import gi; gi.require_version('Gtk', '4.0')" 2>/dev/null || packages="$packages python3-gi gir1.2-gtk-4.0"
+fi
 browser=$(command -v chromium || true)
 if [ -z "$browser" ]; then
   if grep -qs '^ID=ubuntu' /etc/os-release; then

@@ -21,7 +21,7 @@ from overt.protocol.errors import DataError
 from overt.protocol.texts import COVER, TextRun, length_of
 from overt.redact.naming import Naming, whole
 from overt.redact.runs import runs_of
-from overt.research.refine.surrogate.draw import FONTS, draw
+from overt.research.refine.surrogate.draw import FONTS, LAYOUT, draw
 from overt.research.refine.surrogate.fakes import Fakes
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _usual(answers: Sequence[int | str]) -> float:
 def _face() -> ImageFont.FreeTypeFont:
     for name in FONTS:
         try:
-            return ImageFont.truetype(name, _FONT_PX)
+            return ImageFont.truetype(name, _FONT_PX, layout_engine=LAYOUT)
         except OSError:
             continue
     raise DataError("No font of a browser is installed to attack with.")

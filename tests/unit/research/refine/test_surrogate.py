@@ -162,7 +162,7 @@ def test_rows_say_where_fakes_stand(desk: Any) -> None:
     assert built.manifest["level"] == "surrogate"
     boxes = json.loads(rows[0]["surrogates"])["decide"]
     ((x, y, width, height),) = boxes
-    assert 40 <= y <= y + height <= 58
+    assert 38 <= y <= y + height <= 58  # a font's line may be higher than its box
     assert 48 <= x <= x + width <= 128
     shown = decode_png(rows[0]["frame_decide"]["bytes"])
     assert (shown == disguise(episode, 7).steps[0].frame_decide.pixels()).all()

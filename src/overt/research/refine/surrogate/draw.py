@@ -29,6 +29,7 @@ Box = tuple[int, int, int, int]  # x, y, width, height in root pixels
 
 # Like the fonts of browsers and desktops; Pillow brings one where none is there.
 FONTS: Final = ("LiberationSans-Regular.ttf", "DejaVuSans.ttf")
+LAYOUT: Final = ImageFont.Layout.BASIC  # the other depends on what else is installed
 _MARGIN_PX: Final = 6  # the mask covers a little more than what was drawn
 _LEAST_COVERED: Final = 0.1
 _NEAR: Final = 9  # of 255: colours of runs are told in steps of 17
@@ -150,7 +151,7 @@ def _line(
 def _font(size: int) -> ImageFont.FreeTypeFont:
     for name in FONTS:
         try:
-            return ImageFont.truetype(name, size)
+            return ImageFont.truetype(name, size, layout_engine=LAYOUT)
         except OSError:
             continue
     found = ImageFont.load_default(size)
