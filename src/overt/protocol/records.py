@@ -19,12 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 TILE_PX = 64
+SYNTHETIC = 0x80  # in an event's device: no hand did it, a program asked for it
 
 EVENT_DTYPE = np.dtype(
     [
         ("t_ns", "<i8"),
         ("kind", "u1"),  # EventKind
-        ("device", "u1"),  # X input device id of the source; 0: not known
+        ("device", "u1"),  # X input device id of the source, | SYNTHETIC; 0: not known
         ("state", "<u2"),  # X modifier and button mask before the event
         ("x_px", "<i2"),
         ("y_px", "<i2"),

@@ -51,6 +51,7 @@ class Desk:
     person: str = "part_a"
     device: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     now_ms: int = 1000
+    hand: int = 2  # device of the events
 
     def __post_init__(self) -> None:
         self.screen = np.full((self.height_px, self.width_px, 3), 200, np.uint8)
@@ -127,7 +128,7 @@ class Desk:
         self.wait(5)
 
     def event(self, kind: EventKind, detail: int = 0, state: int = 0) -> None:
-        row = (self.now_ms * MS, int(kind), 2, state, *self.at, detail)
+        row = (self.now_ms * MS, int(kind), self.hand, state, *self.at, detail)
         self.events.append(row)
 
     def glide(self, x: int, y: int, *, steps: int = 10, step_ms: int = 16) -> None:

@@ -1,9 +1,14 @@
 """The record lane: every key, button and motion event of all clients, in batches.
 
 Input: an X display. Output: numpy batches of the server's device events with server
-time and position, in its order. RECORD hands events over late and in lumps, so
+time, position and device, in its order. RECORD hands events over late and in lumps, so
 `drain` asks for them; the screen lane is the one that wakes at once. It never decodes
 keys and never keeps an event.
+
+Core events do not say which device they came from, those of X Input 1 do: the server
+writes the event of the device, then that of the master whose pointer or keyboard it
+moves. (Core events beside them: the server of Debian 12 then loses what a full socket
+does not take.)
 """
 
 from __future__ import annotations
@@ -15,8 +20,10 @@ import numpy as np
 import numpy.typing as npt
 from Xlib import X
 
+from overt.desktop.x11.devices import InputDevices
 from overt.desktop.x11.wire import Wire
 from overt.protocol.errors import CaptureError
+from overt.protocol.records import SYNTHETIC
 
 DEVICE_EVENT_DTYPE = np.dtype(
     [
@@ -26,11 +33,12 @@ DEVICE_EVENT_DTYPE = np.dtype(
         ("root_x", "i2"),
         ("root_y", "i2"),
         ("state", "u2"),  # modifiers and buttons before the event
+        ("device", "u1"),  # of the source, as in protocol.records.EVENT_DTYPE
     ]
 )
 DeviceEvents = npt.NDArray[np.void]  # of DEVICE_EVENT_DTYPE
 
-_CORE_EVENT = np.dtype(
+_INPUT_EVENT = np.dtype(
     [
         ("type", "u1"),
         ("detail", "u1"),
@@ -42,12 +50,14 @@ _CORE_EVENT = np.dtype(
         ("event_x", "i2"),
         ("event_y", "i2"),
         ("state", "u2"),
-        ("rest", "u2"),
+        ("same_screen", "u1"),
+        ("device", "u1"),  # upper bit: its valuators follow
     ]
 )
 _ALL_CLIENTS = 3
 _NO_OPERATION, _INPUT_FOCUS = 127, 43
 _FROM_SERVER, _FROM_CLIENT = 0, 1
+_KEY_PRESS, _MOTION = 1, 5  # X Input 1's, from its first event on
 _HEAD_BYTES = 32
 _ANSWER_S = 5.0
 
@@ -59,15 +69,17 @@ class RecordLane:
         """Start to record the device events of a display (`None`: $DISPLAY).
 
         Raises:
-            CaptureError: The display cannot be opened or lacks RECORD.
+            CaptureError: The display cannot be opened or lacks RECORD or XInput.
         """
-        self._control = Wire(name, ["RECORD"])
+        self._control = Wire(name, ["RECORD", "XInputExtension"])
         try:
             self._data = Wire(name, ["RECORD"])
         except BaseException:
             self._control.close()
             raise
         self._major = self._control.extension("RECORD").major
+        self._first = self._control.extension("XInputExtension").first_event
+        self._devices = InputDevices(self._control)
         self._start()
 
     def close(self) -> None:
@@ -85,13 +97,14 @@ class RecordLane:
             CaptureError: The server is gone or silent.
         """
         self._control.send(_NO_OPERATION, 0)
-        self._control.ask(_INPUT_FOCUS, 0)  # its reply makes RECORD write out
+        answer = self._control.ask(_INPUT_FOCUS, 0)  # makes RECORD write out
+        self._devices.hear(answer.before)
         parts: list[bytes] = []
         while True:
             packets = self._data.packets()
             parts += [p[_HEAD_BYTES:] for p in packets if p[1] == _FROM_SERVER]
             if any(packet[1] == _FROM_CLIENT for packet in packets):
-                return _decode(b"".join(parts))
+                return self._decode(b"".join(parts))
             if not select.select([self._data], [], [], _ANSWER_S)[0]:
                 raise CaptureError("The X server stopped reporting input.")
 
@@ -99,12 +112,30 @@ class RecordLane:
         control, major = self._control, self._major
         control.ask(major, 0, struct.pack("=HH", 1, 13))
         context = control.new_id()
-        devices = _range(18, X.KeyPress, X.MotionNotify)
+        devices = _range(18, self._first + _KEY_PRESS, self._first + _MOTION)
         control.send(major, 1, _registration(context, _ALL_CLIENTS, devices))
         fence = _range(0, _NO_OPERATION, _NO_OPERATION)
         control.send(major, 2, _registration(context, context, fence))
         control.ask(_INPUT_FOCUS, 0)
         self._data.ask(major, 5, struct.pack("=I", context))  # start of data
+
+    def _decode(self, body: bytes) -> DeviceEvents:
+        """Return the masters' events, each with the device of the event before it."""
+        wire, devices = np.frombuffer(body, _INPUT_EVENT), self._devices
+        kinds, ids = wire["type"] & 0x7F, wire["device"] & 0x7F
+        if not devices.is_known[ids].all():  # one has just come
+            devices.look()
+        is_master = devices.is_master[ids]
+        places = np.flatnonzero(is_master)
+        events = np.empty(len(places), DEVICE_EVENT_DTYPE)
+        for name in DEVICE_EVENT_DTYPE.names or ():
+            events[name] = wire[name][places]
+        events["type"] = kinds[places] - self._first - _KEY_PRESS + X.KeyPress
+        before = places - 1  # of the first: the last, a master's
+        is_source = ~is_master[before] & (kinds[before] == kinds[places])
+        source = ids[before] | np.where(devices.is_synthetic[ids[before]], SYNTHETIC, 0)
+        events["device"] = np.where(is_source, source, 0)
+        return events
 
 
 def _range(place: int, first: int, last: int) -> bytes:
@@ -114,12 +145,3 @@ def _range(place: int, first: int, last: int) -> bytes:
 
 def _registration(context: int, client: int, what: bytes) -> bytes:
     return struct.pack("=IBxxxIII", context, 0, 1, 1, client) + what
-
-
-def _decode(body: bytes) -> DeviceEvents:
-    core = np.frombuffer(body, _CORE_EVENT)
-    events = np.empty(len(core), DEVICE_EVENT_DTYPE)
-    for name in DEVICE_EVENT_DTYPE.names or ():
-        events[name] = core[name]
-    events["type"] &= 0x7F
-    return events

@@ -71,13 +71,11 @@ class RawPress:
         t_ns: Server time, the same as of the event in the record lane.
         kind: `KEY_PRESS` or `BUTTON_PRESS`.
         detail: Keycode or button number.
-        device: X input device that it came from.
     """
 
     t_ns: int
     kind: EventKind
     detail: int
-    device: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,12 +260,12 @@ class ScreenLane:
         return Damage(self._clock.to_ns(stamp), Rect(x, y, width, height))
 
     def _press(self, packet: bytes) -> RawPress | Stirred | None:
-        kind, _, stamp, detail, source = struct.unpack_from("=HHIIH", packet, 8)
+        kind, _, stamp, detail = struct.unpack_from("=HHII", packet, 8)
         if packet[1] != self._xinput_major:
             return None
         if kind not in _RAW_KINDS:
             return Stirred(self._clock.to_ns(stamp))
-        return RawPress(self._clock.to_ns(stamp), _RAW_KINDS[kind], detail, source)
+        return RawPress(self._clock.to_ns(stamp), _RAW_KINDS[kind], detail)
 
     def _structure(self, packet: bytes, kind: int) -> ScreenEvent | None:
         subject = struct.unpack_from("=I", packet, 8)[0]

@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 class Hands(Protocol):
     """What hands do."""
 
-    def note(self, press: RawPress) -> None:
-        """Remember which device a press came from."""
-        ...
-
     def opens(self, press: RawPress) -> bool:
         """Whether a press gets a picture of its own."""
         ...
@@ -39,7 +35,7 @@ class Hands(Protocol):
         ...
 
     def decode(self, *, drop: bool = False) -> EventArray:
-        """Return what was fetched, whose presses have been noted; or drop it."""
+        """Return what was fetched; or drop it."""
         ...
 
     def close(self) -> None:
@@ -64,10 +60,6 @@ class OpenHands:
         self._bursts = Bursts(lambda code: acts(self._keyboard.plain(code)))
         self._batch: DeviceEvents | None = None
 
-    def note(self, press: RawPress) -> None:
-        """Remember which device a press came from."""
-        self._decoder.note(press)
-
     def opens(self, press: RawPress) -> bool:
         """Whether a press gets a picture of its own."""
         return self._bursts.opens(press)
@@ -81,7 +73,7 @@ class OpenHands:
         self._batch = self._lane.drain()
 
     def decode(self, *, drop: bool = False) -> EventArray:
-        """Return what was fetched, whose presses have been noted; or drop it.
+        """Return what was fetched; or drop it.
 
         Raises:
             CaptureError: The server is gone.
@@ -99,9 +91,6 @@ class OpenHands:
 
 class NoHands:
     """No input at all."""
-
-    def note(self, press: RawPress) -> None:
-        """Forget it."""
 
     def opens(self, press: RawPress) -> bool:
         """No press is known of."""

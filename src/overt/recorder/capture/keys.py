@@ -1,14 +1,13 @@
 """Device events of the record lane, decoded into the events of a segment.
 
-Stage: capture. Input: batches of the record lane, presses of the screen lane (which
-know their device). Output: `EVENT_DTYPE` batches with keysyms instead of key codes.
-A release has the keysym and the device of its press. Never drops an event.
+Stage: capture. Input: batches of the record lane. Output: `EVENT_DTYPE` batches with
+keysyms instead of key codes; a release has the keysym of its press. Never drops an
+event.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -23,7 +22,6 @@ from overt.protocol.records import EVENT_DTYPE, EventArray, EventKind
 if TYPE_CHECKING:
     from overt.desktop.x11.clock import ServerClock
     from overt.desktop.x11.recordlane import DeviceEvents
-    from overt.desktop.x11.screen import RawPress
 
 _KINDS = np.zeros(128, np.uint8)
 _KINDS[X.MotionNotify] = EventKind.MOTION
@@ -31,8 +29,6 @@ _KINDS[X.ButtonPress] = EventKind.BUTTON_PRESS
 _KINDS[X.ButtonRelease] = EventKind.BUTTON_RELEASE
 _KINDS[X.KeyPress] = EventKind.KEY_PRESS
 _KINDS[X.KeyRelease] = EventKind.KEY_RELEASE
-_KEYS = frozenset({EventKind.KEY_PRESS, EventKind.KEY_RELEASE})
-_MOST_PRESSES = 4096
 
 
 class KeyDecoder(Protocol):
@@ -120,15 +116,9 @@ class InputDecoder:
 
     def __init__(self, clock: ServerClock, keymap: KeyDecoder) -> None:
         self._clock, self._keymap = clock, keymap
-        self._presses: deque[RawPress] = deque(maxlen=_MOST_PRESSES)
-        self._held: dict[tuple[bool, int], int] = {}
-
-    def note(self, press: RawPress) -> None:
-        """Remember which device a press came from."""
-        self._presses.append(press)
 
     def decode(self, batch: DeviceEvents) -> EventArray:
-        """Decode a batch, whose presses have been noted before."""
+        """Decode a batch."""
         events = np.zeros(len(batch), EVENT_DTYPE)
         if not len(batch):
             return events
@@ -136,7 +126,7 @@ class InputDecoder:
         later_ms = (batch["time_ms"] - first).astype(np.int32).astype(np.int64)
         events["t_ns"] = self._clock.to_ns(int(first)) + later_ms * 1_000_000
         events["kind"] = _KINDS[batch["type"]]
-        events["state"] = batch["state"]
+        events["state"], events["device"] = batch["state"], batch["device"]
         events["x_px"], events["y_px"] = batch["root_x"], batch["root_y"]
         for place in np.flatnonzero(events["kind"] != EventKind.MOTION):
             self._complete(events[place : place + 1], int(batch["detail"][place]))
@@ -144,23 +134,9 @@ class InputDecoder:
 
     def _complete(self, event: EventArray, code: int) -> None:
         kind, state = EventKind(int(event["kind"][0])), int(event["state"][0])
-        button = (kind in _KEYS, code)
-        if kind in {EventKind.KEY_PRESS, EventKind.BUTTON_PRESS}:
-            device = self._device(int(event["t_ns"][0]), kind, code)
-            self._held[button] = device
-        else:
-            device = self._held.pop(button, 0)
-        event["device"] = device
         if kind is EventKind.KEY_PRESS:
             event["detail"] = self._keymap.press(code, state)
         elif kind is EventKind.KEY_RELEASE:
             event["detail"] = self._keymap.release(code, state)
         else:
             event["detail"] = code
-
-    def _device(self, t_ns: int, kind: EventKind, code: int) -> int:
-        for press in self._presses:
-            if (press.t_ns, press.kind, press.detail) == (t_ns, kind, code):
-                self._presses.remove(press)
-                return press.device & 0xFF
-        return 0

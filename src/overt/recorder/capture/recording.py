@@ -228,7 +228,6 @@ class Recording:
         """Take what an event of the lane says beside the picture."""
         match event:
             case RawPress():
-                self._hands.note(event)
                 self._wake()
                 self._drained_ns = 0  # the press's position is wanted at once
             case Stirred():
@@ -250,7 +249,7 @@ class Recording:
         self._attention.ask(self._stream, now_ns)
 
     def _drain(self) -> None:
-        """Read all input up to now; presses are known from the screen lane first."""
+        """Read all input up to now, and what the screen lane says of it."""
         began_ns = time.monotonic_ns()
         self._hands.fetch()
         self._film(self._lane.read())

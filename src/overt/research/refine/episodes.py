@@ -20,7 +20,7 @@ from overt.protocol.segment import mark_bytes
 from overt.research.refine.approach import decide_on
 from overt.research.refine.context import step_context
 from overt.research.refine.pace import paces, trace
-from overt.research.refine.reduce import reduce_events
+from overt.research.refine.reduce import doer, reduce_events
 from overt.research.refine.shapes import UNKNOWN, runs_at, tree_of, typed_text
 from overt.research.refine.timeline import by_session
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from overt.protocol.records import MarkRecord
     from overt.protocol.segment import Segment
     from overt.research.refine.pace import Pace, Trace
-    from overt.research.refine.reduce import Reduced
+    from overt.research.refine.reduce import Doer, Reduced
     from overt.research.refine.shapes import Runs
     from overt.research.refine.surrogate.disguise import Disguised
     from overt.research.refine.timeline import Screen, Timeline
@@ -58,6 +58,7 @@ class Step:
         trace: Its events as they were; empty unless a grant names them.
         runs_decide: Text on `frame_decide` that was not recorded.
         runs_press: Text on `frame_press` that was not recorded.
+        by: Who did it; None where not known, and for the end of a task.
     """
 
     action: Action
@@ -72,6 +73,7 @@ class Step:
     trace: Trace = ()
     runs_decide: Runs = ()
     runs_press: Runs = ()
+    by: Doer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +291,7 @@ def _steps(
                 *place,
                 pace,
                 trace(timeline.events, reduced, since_ns, begin_ns) if traces else (),
+                by=doer(reduced, timeline.events),
             )
         )
         before = reduced

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from overt.protocol.actions import Action, Button, Click, Drag, Key, Scroll, Type
-from overt.protocol.records import EventKind
+from overt.protocol.records import SYNTHETIC, EventKind
 from overt.research.refine.keysyms import (
     BACKSPACE,
     CONTROL,
@@ -35,6 +35,7 @@ MULTI_CLICK_NS = 400_000_000
 MULTI_CLICK_PX = 4.0
 DRAG_PX = 5.0
 SCROLL_PAUSE_NS = 1_000_000_000
+Doer = Literal["hand", "program"]
 _BUTTONS: dict[int, Button] = {1: "left", 2: "middle", 3: "right"}
 _WHEEL = {4: (0, -1), 5: (0, 1), 6: (-1, 0), 7: (1, 0)}
 
@@ -130,6 +131,19 @@ def reduce_events(
     for t_ns in secrets:
         reducer.secret(t_ns)
     return reducer.finish()
+
+
+def doer(action: Reduced, events: EventArray) -> Doer | None:
+    """Return who did an action: a program if any event of it is one's; None: unknown.
+
+    Args:
+        action: An action that these events told.
+        events: EVENT_DTYPE (n,).
+    """
+    devices = events["device"][list(action.events)]
+    if not devices.all() or not len(devices):
+        return None
+    return "program" if (devices & SYNTHETIC).any() else "hand"
 
 
 def _rows(events: EventArray, after_ns: int, before_ns: int) -> list[_Event]:

@@ -1,5 +1,6 @@
 """What was injected is what is drained: kinds, details, positions, order."""
 
+import struct
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,8 @@ from Xlib import X
 from Xlib.ext import xtest
 
 from overt.desktop.x11.recordlane import RecordLane
+from overt.desktop.x11.wire import Wire
+from overt.protocol.records import SYNTHETIC
 
 pytestmark = pytest.mark.display
 
@@ -77,3 +80,58 @@ def test_a_lump_larger_than_the_socket_is_drained_at_once(
     painter.display.sync()
     assert len(lane.drain()) == 20_000
     assert len(lane.drain()) == 0
+
+
+def other_hand(name: str) -> Wire:
+    """Return a client whose synthetic input comes from a pointer of its own."""
+    wire = Wire(name, ["XInputExtension", "XTEST"])
+    major = wire.extension("XInputExtension").major
+    wire.ask(major, 47, struct.pack("=HH", 2, 2))  # XIQueryVersion
+    add = struct.pack("=HHHBB4s", 1, 3, 4, 1, 1, b"pair")
+    wire.send(major, 43, struct.pack("=Bxxx", 1) + add)  # XIChangeHierarchy
+    reply = wire.ask(major, 48, struct.pack("=Hxx", 1)).reply  # XIQueryDevice: masters
+    pointers, place = [], 32
+    for _ in range(struct.unpack_from("=H", reply, 8)[0]):
+        device, use, _, classes, name_bytes = struct.unpack_from("=HHHHH", reply, place)
+        place += 12 + -(-name_bytes // 4) * 4
+        for _ in range(classes):
+            place += 4 * struct.unpack_from("=H", reply, place + 2)[0]
+        pointers += [device] if use == 1 else []
+    wire.send(major, 44, struct.pack("=IHxx", 0, pointers[-1]))  # XISetClientPointer
+    return wire
+
+
+def fake(wire: Wire, kind: int, detail: int, x: int = 0, y: int = 0) -> None:
+    body = struct.pack("=BBxxIIxxxxxxxxhhxxxxxxxx", kind, detail, 0, 0, x, y)
+    wire.send(wire.extension("XTEST").major, 2, body)
+    wire.ask(43, 0)
+
+
+def test_every_event_says_which_device_it_came_from(
+    lane: RecordLane, painter: Any, x_server: str
+) -> None:
+    other = other_hand(x_server)
+    lane.drain()
+    for step in range(1, 20):
+        painter.fake(X.MotionNotify, 0, 30 + step, 40)
+        fake(other, X.MotionNotify, 0, 300, 200 + step)
+    painter.fake(X.ButtonPress, 1)
+    painter.fake(X.ButtonRelease, 1)
+    fake(other, X.ButtonPress, 3)
+    fake(other, X.ButtonRelease, 3)
+    painter.fake(X.KeyPress, 38)
+    painter.fake(X.KeyRelease, 38)
+    fake(other, X.KeyPress, 39)
+    fake(other, X.KeyRelease, 39)
+    other.close()
+    events = lane.drain()
+    hands = [1 if x < 100 else 2 for x in events["root_x"][:38]]
+    assert hands == [1, 2] * 19
+    pointers, keyboards = events["device"][:42], events["device"][42:]
+    mine, others = int(pointers[0]), int(pointers[1])
+    assert 0 != mine != others != 0
+    assert pointers.tolist() == [mine, others] * 19 + [mine] * 2 + [others] * 2
+    assert len(keyboards) == 4
+    assert keyboards[0] == keyboards[1] != keyboards[2] == keyboards[3]
+    assert not {0, mine, others} & set(keyboards.tolist())
+    assert all(int(device) & SYNTHETIC for device in events["device"])

@@ -58,7 +58,7 @@ def _filmer(screen: Screen) -> Filmer:
 
 
 def _press(t_ns: int) -> RawPress:
-    return RawPress(t_ns, EventKind.BUTTON_PRESS, 1, 4)
+    return RawPress(t_ns, EventKind.BUTTON_PRESS, 1)
 
 
 def _only(filmer: Filmer) -> Held:
@@ -177,16 +177,16 @@ def test_bursts_open_with_their_first_press() -> None:
     key, wheel, click = EventKind.KEY_PRESS, EventKind.BUTTON_PRESS, 1
     ms = 1_000_000
     presses = [
-        RawPress(0, key, 38, 0),
-        RawPress(100 * ms, key, 39, 0),
-        RawPress(200 * ms, key, 36, 0),  # Return acts
-        RawPress(250 * ms, key, 38, 0),
-        RawPress(300 * ms, key, 39, 0),
-        RawPress(600 * ms, key, 38, 0),
-        RawPress(700 * ms, wheel, 5, 0),
-        RawPress(750 * ms, wheel, 5, 0),
-        RawPress(760 * ms, EventKind.BUTTON_PRESS, click, 0),
-        RawPress(800 * ms, key, 38, 0),  # a click ended the burst
+        RawPress(0, key, 38),
+        RawPress(100 * ms, key, 39),
+        RawPress(200 * ms, key, 36),  # Return acts
+        RawPress(250 * ms, key, 38),
+        RawPress(300 * ms, key, 39),
+        RawPress(600 * ms, key, 38),
+        RawPress(700 * ms, wheel, 5),
+        RawPress(750 * ms, wheel, 5),
+        RawPress(760 * ms, EventKind.BUTTON_PRESS, click),
+        RawPress(800 * ms, key, 38),  # a click ended the burst
     ]
     opened = [bursts.opens(press) for press in presses]
     assert opened == [True, False, True, True, False, True, True, False, True, True]

@@ -38,6 +38,7 @@ def test_rows_hold_the_steps(episodes: list[Trajectory], origin: Origin) -> None
     assert click["action"]["x_px"] == 60
     assert typing["action"] == {"action": "type", "text": "a0", "secret": False}
     assert done["action"] == {"action": "done", "status": "done"}
+    assert [row["by"] for row in (click, typing, done)] == ["hand", "hand", None]
     assert done["frame_press"] is None
     assert done["frame_press_exact"] is None
     assert click["context"]["window"]["title"] == "Form"

@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from overt.protocol.actions import Click, Done, Type
+from overt.protocol.records import SYNTHETIC
 from overt.research.refine.episodes import (
     Dropped,
     Kept,
@@ -41,6 +42,19 @@ def test_episode_has_goal_steps_and_end(desk: Any) -> None:
     assert all(s.t_decide_ns <= s.t_press_ns for s in found.steps)
     assert found.steps[-1].frame_press is None
     assert found.steps[0].consent == "cons_part_a"
+
+
+def test_a_step_says_whether_a_hand_or_a_program_did_it(desk: Any) -> None:
+    desk.begin("task_1")
+    act(desk)
+    desk.hand = 4 | SYNTHETIC
+    act(desk)
+    desk.hand = 0
+    act(desk)
+    desk.end("task_1")
+    (kept,) = refine(desk.finish())
+    by = [step.by for step in kept.trajectory.steps]
+    assert by == ["hand", "hand", "program", "program", None, None, None]
 
 
 def test_episode_may_span_two_segments(desk: Any) -> None:
