@@ -98,12 +98,21 @@ def page_environment(package: str = "") -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["utc_minute"] = utc_minute
+    environment.filters["local_minute"] = local_minute
     return environment
 
 
 def utc_minute(utc_s: int) -> str:
     """Return Unix seconds as `2026-11-23 18:05 UTC`."""
     return f"{datetime.fromtimestamp(utc_s, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def local_minute(utc_s: int) -> str:
+    """Return Unix seconds as `2026-11-23 19:05 CET`, by this machine's time zone.
+
+    For pages that are looked at on the machine that makes them.
+    """
+    return f"{datetime.fromtimestamp(utc_s, UTC).astimezone():%Y-%m-%d %H:%M %Z}"
 
 
 class Pages:

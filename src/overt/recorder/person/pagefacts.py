@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from overt.protocol.segment import Segment
     from overt.recorder.person.run import Participant
 
-STRIP = 4  # pictures of a segment shown side by side
+STRIP = 2  # pictures of a segment shown side by side
 _THUMB_PX = 320
 
 
@@ -79,9 +79,8 @@ class LocalFacts:
         held = self._screens(segment)
         if not held or not 0 <= place < STRIP:
             raise DataError(f"There is no such picture of segment {segment:.40}.")
-        spread = place * (len(held) - 1) // (STRIP - 1)
-        screen = held[spread if len(held) > STRIP else min(place, len(held) - 1)]
-        return replay.png(screen.pixels, _THUMB_PX)
+        middle = (2 * place + 1) * len(held) // (2 * STRIP)  # of its part
+        return replay.png(held[middle].pixels, _THUMB_PX)
 
     def frame(self, segment: str, place: int) -> bytes:
         """Return a screen of a segment as PNG, as large as it was.
@@ -107,8 +106,12 @@ class LocalFacts:
         return open_own(self.who.home.spool, segment, self.who.identity.own)
 
     def _strip(self, segment: str) -> list[Screen]:
-        """Return at most 24 screens of a segment, spread over it."""
-        held = list(screens(self._open(segment)))
+        """Return at most 24 screens of a segment, spread over it.
+
+        Black ones only where there is no other.
+        """
+        every = list(screens(self._open(segment)))
+        held = [screen for screen in every if screen.pixels.any()] or every
         step = max(len(held) // 24, 1)
         return [*held[::step][:-1], held[-1]] if held else []
 

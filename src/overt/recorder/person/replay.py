@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import bisect
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from overt.desktop.x11.keymap import name, text
+from overt.desktop.x11 import keymap
 from overt.protocol.actions import Action, Click, Key, Scroll, Type
 from overt.protocol.records import EventKind, InputRecord, MarkRecord
 from overt.recorder.person.playback import screens
@@ -51,20 +51,23 @@ class Moment:
 
 
 def moments(segment: Segment) -> list[Moment]:
-    """Return what was done in a segment, in order; typing is one moment a burst."""
+    """Return what was done in a segment, in order.
+
+    Typing is one moment a burst, without what Backspace took back.
+    """
     found: list[Moment] = []
     for one in sorted(_raw_moments(segment), key=lambda each: each.t_ns):
-        last = found[-1] if found else None
-        if last and _is_typing(last.action) and _is_typing(one.action):
-            joined = Type(last.action.text + one.action.text)  # type: ignore[union-attr]
-            found[-1] = Moment(last.t_ns, last.at_px, joined)
-        else:
-            found.append(one)
+        match found[-1:], one.action:
+            case [Moment(action=Type(text, secret=False)) as last], Type(
+                more, secret=False
+            ):
+                found[-1] = replace(last, action=Type(text + more))
+            case [Moment(action=Type(text, secret=False)) as last], Key("backspace"):
+                left = [replace(last, action=Type(text[:-1]))]
+                found[-1:] = left if text[1:] else []
+            case _:
+                found.append(one)
     return found
-
-
-def _is_typing(action: Action) -> bool:
-    return isinstance(action, Type) and not action.secret
 
 
 def _raw_moments(segment: Segment) -> Iterator[Moment]:
@@ -91,10 +94,10 @@ def _action(event: np.void) -> Action | None:
     if kind != EventKind.KEY_PRESS or detail in _MODIFIERS or not detail:
         return None
     held = [word for mask, word in _COMMANDS if int(event["state"]) & mask]
-    written = text(detail)
+    written = keymap.text(detail)
     if written and not held:
         return Type(_MASKED if written == "\N{REPLACEMENT CHARACTER}" else written)
-    return Key("+".join([*held, name(detail).lower()]))
+    return Key("+".join([*held, keymap.name(detail).lower()]))
 
 
 def facts(segment: Segment, src: str) -> dict[str, Any]:
@@ -121,10 +124,10 @@ def facts(segment: Segment, src: str) -> dict[str, Any]:
     return episode_facts(frames, width_px=head.width_px, height_px=head.height_px)
 
 
-def typed_words(segment: Segment) -> str:
+def typed_words(segment: Segment) -> list[str]:
     """Return the texts of a segment as they were recorded, masked ones as dots."""
     typed = [one.action for one in moments(segment) if isinstance(one.action, Type)]
-    return " ".join("(secret)" if one.secret else one.text for one in typed)
+    return ["(secret)" if one.secret else one.text for one in typed]
 
 
 def picture(segment: Segment, place: int, longest_px: int = 0) -> bytes | None:

@@ -172,7 +172,7 @@ def minute(consenting: SimpleNamespace) -> str:
     image = Image.fromarray(picture)
     ImageDraw.Draw(image).text((8, 20), "canary", (0, 0, 0), ImageFont.load_default(20))
     pixels = np.asarray(image)
-    tiles = np.stack([pixels[:, :64], pixels[:, 64:]])
+    tiles = np.stack([0 * pixels[:, :64], pixels[:, :64], pixels[:, 64:]])
     header = SegmentHeader(
         new_id("seg"), new_id("sess"), 0, consenting.enrolment.person,
         consenting.enrolment.device, consenting.programme.programme,
@@ -181,16 +181,18 @@ def minute(consenting: SimpleNamespace) -> str:
     rows = [
         (10, EventKind.BUTTON_PRESS, 9, 0, 30, 40, 1),
         *(
-            (20 + n, EventKind.KEY_PRESS, 9, 0, 30, 40, ord(c))
-            for n, c in enumerate("zebra")
+            (20 + n, EventKind.KEY_PRESS, 9, 0, 30, 40, code)
+            for n, code in enumerate([*b"zebro", 0xFF08, *b"a"])
         ),
         (40, EventKind.KEY_PRESS, 9, 4, 30, 40, ord("s")),
     ]
-    both = np.array([[0, 0], [1, 1]], np.uint32)
+    black = np.array([[0, 0], [1, 0]], np.uint32)
+    both = np.array([[0, 1], [1, 2]], np.uint32)
     window = {"class": "Allowed", "title": "zebra page", "url": ""}
     records: list[Any] = [
         TileRecord(0, tiles),
-        FrameRecord(5, FrameCause.KEYFRAME, _EXACT, 128, 64, both),
+        FrameRecord(4, FrameCause.KEYFRAME, _EXACT, 128, 64, black),
+        FrameRecord(5, FrameCause.DAMAGE, _EXACT, 128, 64, both),
         ContextRecord(6, "window", window),
         InputRecord(np.array(rows, EVENT_DTYPE)),
         MarkRecord(60, "secret"),
@@ -212,15 +214,16 @@ def test_a_minute_is_played_with_what_was_done(browser: Any, minute: str) -> Non
     assert found
     episode = json.loads(found.group(1))
     assert [one["label"].split(": ", 1)[1] for one in episode["frames"]] == [
-        "Screen", "Click at 30, 40", "Type “zebra”", "Press ctrl+s",
+        "Screen", "Screen", "Click at 30, 40", "Type “zebra”", "Press ctrl+s",
         "Type a secret (not recorded)",
     ]  # fmt: skip
-    picture = browser.get(episode["frames"][1]["src"])
+    picture = browser.get(episode["frames"][2]["src"])
     with Image.open(io.BytesIO(picture.content)) as image:
         assert image.size == (128, 64)
     assert picture.headers["cache-control"] == "no-store"
     assert browser.get(f"/frames/{minute}/7.png").status_code == 400
     assert "· my overt" in page
+    assert "<li>zebra</li><li>(secret)</li>" in page
 
 
 def test_masking_more_leaves_no_word_and_no_old_key(
@@ -239,12 +242,28 @@ def test_masking_more_leaves_no_word_and_no_old_key(
     keys = [
         one.events["detail"] for one in opened.records if isinstance(one, InputRecord)
     ]
-    assert set(np.concatenate(keys).tolist()) == {1, 0x0100FFFD, ord("s")}
-    (screen,) = screens(opened)
+    assert set(np.concatenate(keys).tolist()) == {1, 0x0100FFFD, 0xFF08, ord("s")}
+    *_, screen = screens(opened)
     assert not (screen.pixels < 60).all(axis=2).any()  # no black letter is left
     assert before != consenting.home.spool.read(minute, consenting.identity.own)
     assert consenting.home.spool.entry(minute).state is SpoolState.WAITING
     assert "•••••" in browser.get(f"/play/{minute}").text
+
+
+@pytest.mark.usefixtures("minute")
+def test_the_timeline_shows_what_is_not_black_and_local_time(
+    browser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    _enter(browser)
+    page = browser.get("/").text
+    (src,) = re.findall(r'src="(/pictures/[^"]*/0.png)"', page)
+    with Image.open(io.BytesIO(browser.get(src).content)) as image:
+        assert image.getextrema() != ((0, 0),) * 3
+    assert re.search(r"Session of \d{4}-\d\d-\d\d \d\d:\d\d JST<", page)
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_the_timeline_says_when_a_minute_goes_and_cuts_it(
