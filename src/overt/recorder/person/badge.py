@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 if TYPE_CHECKING:
     from overt.protocol.records import Pixels
 
-WIDTH_PX, HEIGHT_PX = 170, 24
+WIDTH_PX, HEIGHT_PX = 190, 24
 MARGIN_PX = 4
 MENU_PX = 22  # at the right end: opens the control window
 Tone = Literal["red", "amber", "grey", "alarm"]
@@ -48,7 +48,7 @@ class Badge:
 
 @lru_cache(maxsize=16)
 def draw_badge(badge: Badge) -> Pixels:
-    """Return a badge's pixels, uint8 (24, 170, 3)."""
+    """Return a badge's pixels, uint8 (24, 190, 3)."""
     paper = _ALARM if badge.tone == "alarm" else _PAPER
     image = Image.new("RGB", (WIDTH_PX, HEIGHT_PX), paper)
     pen = ImageDraw.Draw(image)

@@ -67,7 +67,7 @@ def indicator_seen(shown: Pixels, badges: Sequence[Badge]) -> bool:
     """Whether pixels from the indicator's place show one of these badges.
 
     Args:
-        shown: uint8 (24, 170, 3), as on the screen.
+        shown: uint8 (24, 190, 3), as on the screen.
         badges: What may stand there: the newest badge and the one before.
     """
     drawn = [draw_badge(badge) for badge in reversed(badges)]
