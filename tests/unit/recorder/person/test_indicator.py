@@ -171,11 +171,11 @@ def test_every_monitor_has_a_badge_and_one_that_is_covered_counts(screen: str) -
         _set_monitor(client, f"HALF{number}", x)
     made = Indicator(screen)
     try:
-        assert [one.x for one in made._eyes.places()] == [146, 466]
+        assert [one.x for one in made._eyes.places()] == [126, 446]
         assert _settle(made, RED, 1.5) == ""
         made._process.send_signal(signal.SIGSTOP)
         cover = root.create_window(
-            *(140, 0, 180, 60, 0, X.CopyFromParent),
+            *(120, 0, 200, 60, 0, X.CopyFromParent),
             override_redirect=True,
             background_pixel=0x204080,
         )
