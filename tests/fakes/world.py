@@ -34,14 +34,11 @@ from overt.protocol.programme import (
     parse_programme,
     sign_programme,
 )
-from overt.protocol.release import _parts as release_parts
-from overt.protocol.release import open_release
+from overt.protocol.release import VERSION, open_parts, open_release, read_parts
 from overt.protocol.sealing import (
     SealedHeader,
     SealingKey,
     SealingPublicKey,
-    open_released,
-    parse_sealed,
     seal_segment,
 )
 from overt.protocol.signing import public_text, sign_document
@@ -376,7 +373,8 @@ class World:
         return asked["id"]
 
     def release(self, request: str, who: str = "rob") -> httpx.Response:
-        return self.call(who, "POST", routes.RELEASES, {"request": request})
+        body = {"request": request, "version": VERSION}
+        return self.call(who, "POST", routes.RELEASES, body)
 
     def opened(self, request: str) -> list[bytes]:
         answer = self.release(request)
@@ -389,11 +387,8 @@ class World:
         if answer.status_code != 200:
             return []
         size = int.from_bytes(answer.content[8:12], "little")
-        parts = [
-            (box, parse_sealed(sealed))
-            for box, sealed in release_parts(answer.content, 12 + size)
-        ]
-        return [open_released(sealed, box, self.job) for box, sealed in parts]
+        parts = list(read_parts(answer.content, 12 + size))
+        return list(open_parts(answer.content, parts, self.job))
 
     def halt(
         self,

@@ -277,11 +277,12 @@ def add_releases(book: Book, sealed: bytes) -> None:
     header = release.ReleaseHeader(
         an_id("rel"), an_id("prog"), an_id("req"), "0" * 64, EXPIRES_UTC_S, 1
     )
-    parsed = sealing.parse_sealed(sealed)
     data = book.kept("release.bin")
+    job = sealer("job").public
     if data is None:
-        box = sealing.rewrap(parsed, sealer("person"), sealer("job").public)
-        data = release.begin_release(header) + release.release_part(box, sealed)
+        writer = release.ReleaseWriter(header, job)
+        data = writer.head + released(writer, sealed)
+    begun = len(release.ReleaseWriter(header, job).head)
     book.valid(
         "release.bin",
         "release",
@@ -289,12 +290,15 @@ def add_releases(book: Book, sealed: bytes) -> None:
         data,
         holds=["segment.bin"],
     )
-    two = release.begin_release(replace(header, segments=2))
+    short = book.kept("release-short.bin")
+    if short is None:
+        writer = release.ReleaseWriter(replace(header, segments=2), job)
+        short = writer.head + released(writer, sealed)
     book.bad(
         "release-short.bin",
         "release",
         "one of two segments",
-        two + data[len(release.begin_release(header)) :],
+        short,
         "DataError",
         "1 of 2 segments",
     )
@@ -306,14 +310,42 @@ def add_releases(book: Book, sealed: bytes) -> None:
         "DataError",
         "truncated",
     )
-    at = len(release.begin_release(header)) + 4
     book.bad(
         "release-box.bin",
         "release",
-        "one bit of the box is flipped",
-        flipped(data, at + 1100),
+        "one bit of the box of its key is flipped",
+        flipped(data, begun - 20),
         "SealError",
         "does not open",
+    )
+    book.bad(
+        "release-key.bin",
+        "release",
+        "one bit of a segment's wrapped key is flipped",
+        flipped(data, begun + 5),
+        "SealError",
+        "does not open",
+    )
+    moved = book.kept("release-moved.bin")
+    if moved is None:
+        writer = release.ReleaseWriter(header, job)
+        released(writer, sealed)
+        moved = writer.head + released(writer, sealed)
+    book.bad(
+        "release-moved.bin",
+        "release",
+        "the key of its second segment stands before the first",
+        moved,
+        "SealError",
+        "does not open",
+    )
+    book.bad(
+        "release-1.bin",
+        "release",
+        "it is of version 1",
+        book.kept("release-1.bin") or release.MAGIC[:-1] + b"1" + data[8:],
+        "DataError",
+        "is of version 1",
     )
     body = asdict(header) | {"expires_utc_s": "never"}
     head = canonical_bytes(body)
@@ -325,6 +357,12 @@ def add_releases(book: Book, sealed: bytes) -> None:
         "DataError",
         "expires_utc_s is not a whole number",
     )
+
+
+def released(writer: release.ReleaseWriter, sealed: bytes) -> bytes:
+    parsed = sealing.parse_sealed(sealed)
+    secret = sealing.open_box(parsed, sealer("person"))
+    return writer.part(parsed, secret, len(sealed)) + sealed
 
 
 def as_version_1(content: bytes) -> bytes:

@@ -85,6 +85,27 @@ def test_a_sealed_segment_opens_from_its_specification() -> None:
     assert not any(padded[8 + length :])
 
 
+def test_a_release_opens_from_its_specification() -> None:
+    data = (FILES / "release.bin").read_bytes()
+    assert data[:8] == b"OVERTRL2"
+    (size,) = struct.unpack_from("<I", data, 8)
+    head, at = data[12 : 12 + size], 12 + size
+    job = bytes.fromhex(KEYS["sealing_keys"]["job"])
+    key = open_box(job, data[at : at + 1168], b"overt release v2\0" + head)
+    wrapped, sealed = data[at + 1168 : at + 1216], data[at + 1224 :]
+    assert int.from_bytes(data[at + 1216 : at + 1224], "little") == len(sealed)
+    size, inner = struct.unpack_from("<IQ", sealed, 8)
+    info = b"overt segment v1\0" + sealed[20 : 20 + size]
+    bound = b"overt release part v2\0" + json.loads(head)["release"].encode() + b"\0"
+    nonce = struct.pack("<QI", 0, 0)
+    secret = AESGCM(key).decrypt(nonce, wrapped, bound + info)
+    nonce = sealed[1188 + size : 1200 + size]
+    padded = AESGCM(secret).decrypt(nonce, sealed[1200 + size : -64], info)
+    length = int.from_bytes(padded[:8], "little")
+    assert padded[8 : 8 + length] == (FILES / "segment.bin").read_bytes()
+    assert inner == len(sealed) - 1252 - size
+
+
 def test_a_spool_file_opens_from_its_specification() -> None:
     for name, version in (("spool.bin", b"2"), ("spool-1.bin", b"1")):
         data = (FILES / name).read_bytes()

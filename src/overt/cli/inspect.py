@@ -152,6 +152,7 @@ _BINARY: Final[dict[bytes, Callable[[bytes], Json]]] = {
     b"OVERTSL1": _sealed,
     b"OVERTBL1": _blob,
     b"OVERTRL1": _release,
+    b"OVERTRL2": _release,
     b"OVERTSP1": _spool,
     b"OVERTSP2": _spool,
     b"SQLite format 3\0": _database,

@@ -102,17 +102,17 @@ def read_segments(job: Path, key: SealingKey) -> tuple[ReleaseHeader, list[Segme
         SealError: It is not this job's.
     """
     from overt.cli.jobs import RELEASE
-    from overt.protocol.release import open_release, read_release
+    from overt.protocol.release import open_parts, read_release
     from overt.protocol.segment import read_segment
 
     path = job / RELEASE
     if not path.exists():
         raise DataError(f"{job} has no release.", remedy="Run: overt release.")
     data = path.read_bytes()
-    header, _ = read_release(data)
+    header, parts = read_release(data)
     if time.time() >= header.expires_utc_s:
         raise GovernError(
             f"Release {header.release} has expired.", remedy="Ask for access anew."
         )
-    opened = open_release(data, key)
+    opened = open_parts(data, parts, key)
     return header, [read_segment(item, recover=True) for item in opened]

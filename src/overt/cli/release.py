@@ -70,8 +70,10 @@ def release(
 
 def _fetch(caller: Caller, request: str) -> bytes:
     from overt.protocol import routes
+    from overt.protocol.release import VERSION
 
-    return b"".join(caller.stream("POST", routes.RELEASES, {"request": request}))
+    body = {"request": request, "version": VERSION}
+    return b"".join(caller.stream("POST", routes.RELEASES, body))
 
 
 def _check(data: bytes) -> tuple[ReleaseHeader, int]:

@@ -30,10 +30,16 @@ def _is_plain(value: Any) -> bool:
         return bool(-_INTEGERS <= value <= _INTEGERS)
     if kind is list or kind is tuple:
         return all(_is_plain(one) for one in value)
-    if kind is dict:
-        named = all(type(name) is str and name.isascii() for name in value)
-        return named and all(_is_plain(one) for one in value.values())
-    return False
+    return kind is dict and _is_plain_object(value)
+
+
+def _is_plain_object(value: Json) -> bool:
+    for name, one in value.items():  # a loop: entries of the log are made by thousands
+        if type(name) is not str or not name.isascii():
+            return False
+        if type(one) is not str and not _is_plain(one):
+            return False
+    return True
 
 
 def canonical_bytes(value: Any) -> bytes:
@@ -60,7 +66,8 @@ def parse_json(data: bytes, *, what: str) -> Json:
         DataError: The bytes are no JSON object; the message names `what`.
     """
     try:
-        value = json.loads(data, parse_constant=_refuse_constant)
+        text = data.decode(json.detect_encoding(data), "surrogatepass")
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{what} is not JSON.") from error
     if not isinstance(value, dict):
@@ -70,6 +77,9 @@ def parse_json(data: bytes, *, what: str) -> Json:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)  # made once, not per call
 
 
 def sha256_hex(data: bytes) -> str:

@@ -45,23 +45,32 @@ def read_form(kind: type[Form], body: object, *, what: str) -> Form:
     """
     if not isinstance(body, dict):
         raise DataError(f"{what} is no table of fields.")
-    forms = {item.name: item for item in fields(kind)}  # type: ignore[arg-type]
+    forms = _fields(cast("Hashable", kind))
     for name in body:
         if name not in forms:
             raise DataError(f"{what} has a foreign field {name!r:.60}.")
-    hints = _hints(cast("Hashable", kind))
     values: dict[str, Any] = {}
-    for name, item in forms.items():
+    for name, (hint, needed) in forms.items():
         if name in body:
-            values[name] = _read(hints[name], body[name], f"{what}: {name}")
-        elif item.default is MISSING and item.default_factory is MISSING:
+            value = body[name]
+            plain = type(value) is hint and hint in _WORDS
+            values[name] = value if plain else _read(hint, value, f"{what}: {name}")
+        elif needed:
             raise DataError(f"{what} lacks {name!r}.")
     return kind(**values)
 
 
 @cache
-def _hints(kind: Hashable) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _fields(kind: Hashable) -> dict[str, tuple[Any, bool]]:
+    """Return each field's annotation, and whether it has to be there."""
+    hints = get_type_hints(kind)
+    return {
+        item.name: (
+            hints[item.name],
+            item.default is MISSING and item.default_factory is MISSING,
+        )
+        for item in fields(kind)  # type: ignore[arg-type]
+    }
 
 
 def _read(hint: Any, value: object, what: str) -> Any:

@@ -1,30 +1,43 @@
-"""A release as a file and as a stream: sealed segments with keys sealed to one job.
+"""A release as a file and as a stream: sealed segments with keys for one job.
 
-`OVERTRL1`, u32 header size, canonical JSON header, then for each segment a u32 box
-size, the box of `rewrap`, a u64 size and the sealed segment as it was uploaded. All
-integers are little endian. Nothing in it opens without the job's key.
+A release has a key of its own, sealed once to the job; the segments' keys are wrapped
+under it by AES-256-GCM. Each wrapping is bound to the release, to its place in it and
+to the segment's header. Nothing in a release opens without the job's key. Specified in
+docs/spec/access.md.
 """
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from overt.protocol.canonical import canonical_bytes, parse_json
-from overt.protocol.errors import DataError
+from overt.protocol.errors import DataError, SealError
 from overt.protocol.forms import read_form
 from overt.protocol.sealing import (
+    BOX_BYTES,
+    KEY_BYTES,
+    TAG_BYTES,
     SealedSegment,
-    SealingKey,
-    open_released,
+    box_info,
+    decrypt_segment,
     parse_sealed,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAGIC = b"OVERTRL1"
+    from overt.protocol.sealing import SealingKey, SealingPublicKey
+
+VERSION = 2
+MAGIC = b"OVERTRL2"
+WRAPPED_BYTES = KEY_BYTES + TAG_BYTES
+_ANY_VERSION = MAGIC[:-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +64,91 @@ class ReleaseHeader:
     devices: dict[str, str] = field(default_factory=dict)
 
 
-def begin_release(header: ReleaseHeader) -> bytes:
-    """Return the first bytes of a release."""
-    head = canonical_bytes(asdict(header))
-    return MAGIC + struct.pack("<I", len(head)) + head
+class ReleaseKey:
+    """The key of one release: it wraps segments' keys, each at its place.
+
+    Args:
+        raw: 32 bytes, fresh for this release.
+        release: Release id.
+    """
+
+    def __init__(self, raw: bytes, release: str) -> None:
+        self._aead = AESGCM(raw)
+        self._bound = b"overt release part v2\0" + release.encode() + b"\0"
+
+    def wrap(self, place: int, info: bytes, key: bytes) -> bytes:
+        """Return a segment's key wrapped: 48 bytes.
+
+        Args:
+            place: Number of the segment in the release, from 0; never the same twice.
+            info: `box_info` of the segment.
+            key: The segment's key.
+        """
+        return self._aead.encrypt(_nonce(place), key, self._bound + info)
+
+    def unwrap(self, place: int, info: bytes, wrapped: bytes) -> bytes:
+        """Return a segment's key.
+
+        Raises:
+            SealError: Another release's, place's or segment's, or altered.
+        """
+        try:
+            return self._aead.decrypt(_nonce(place), wrapped, self._bound + info)
+        except (InvalidTag, ValueError) as error:
+            raise SealError("A released key does not open.") from error
 
 
-def release_part(box: bytes, sealed: bytes) -> bytes:
-    """Return one segment of a release."""
-    return struct.pack("<I", len(box)) + box + struct.pack("<Q", len(sealed)) + sealed
+def _nonce(place: int) -> bytes:
+    """The place in the release: its key is fresh, so that no nonce comes twice."""
+    return struct.pack("<QI", place, 0)
+
+
+class ReleaseWriter:
+    """Makes the bytes of one release, segment by segment.
+
+    Args:
+        header: What it is.
+        job: Whose key opens it.
+
+    Attributes:
+        head: The release's first bytes.
+    """
+
+    def __init__(self, header: ReleaseHeader, job: SealingPublicKey) -> None:
+        raw, head = os.urandom(KEY_BYTES), canonical_bytes(asdict(header))
+        self._key = ReleaseKey(raw, header.release)
+        self._place = 0
+        box = job.seal(raw, _info(head))
+        self.head = MAGIC + struct.pack("<I", len(head)) + head + box
+
+    def part(self, sealed: SealedSegment, key: bytes, size_bytes: int) -> bytes:
+        """Return what stands before the next segment's bytes.
+
+        Args:
+            sealed: The segment.
+            key: Its key.
+            size_bytes: How many bytes it has.
+        """
+        wrapped = self._key.wrap(self._place, box_info(sealed.header), key)
+        self._place += 1
+        return wrapped + struct.pack("<Q", size_bytes)
+
+
+def _info(head: bytes) -> bytes:
+    return b"overt release v2\0" + head
 
 
 def read_release(
     data: bytes,
 ) -> tuple[ReleaseHeader, list[tuple[bytes, SealedSegment]]]:
-    """Take a release apart: its header, and box and sealed segment of each part.
+    """Take a release apart: its header, and wrapped key and segment of each part.
 
     Raises:
-        DataError: Malformed, truncated, or fewer segments than announced.
+        DataError: Malformed, truncated, of another version, or fewer segments than
+            announced.
     """
-    if not data.startswith(MAGIC) or len(data) < 12:
-        raise DataError("A file does not begin like an overt release.")
-    (size,) = struct.unpack_from("<I", data, 8)
-    body = parse_json(data[12 : 12 + size], what="A release's header")
-    header = read_form(ReleaseHeader, body, what="A release's header")
-    parts = [(box, parse_sealed(sealed)) for box, sealed in _parts(data, 12 + size)]
+    header, _, at = _read_head(data)
+    parts = list(read_parts(data, at))
     if len(parts) != header.segments:
         raise DataError(
             f"Release {header.release} has {len(parts)} of {header.segments} segments;"
@@ -84,17 +157,45 @@ def read_release(
     return header, parts
 
 
-def _parts(data: bytes, offset: int) -> Iterator[tuple[bytes, bytes]]:
-    def take(size: int) -> bytes:
-        nonlocal offset
-        if offset + size > len(data):
-            raise DataError("A release is truncated. Release it again.")
-        offset += size
-        return data[offset - size : offset]
+def _read_head(data: bytes) -> tuple[ReleaseHeader, bytes, int]:
+    """Return the header, its bytes, and where the release key's box begins."""
+    if data[:8] != MAGIC or len(data) < 12:
+        raise _not_readable(data)
+    (size,) = struct.unpack_from("<I", data, 8)
+    head = data[12 : 12 + size]
+    body = parse_json(head, what="A release's header")
+    header = read_form(ReleaseHeader, body, what="A release's header")
+    return header, head, 12 + size
 
-    while offset < len(data):
-        box = take(struct.unpack("<I", take(4))[0])
-        yield box, take(struct.unpack("<Q", take(8))[0])
+
+def _not_readable(data: bytes) -> DataError:
+    version = data[7:8].decode("ascii", "replace")
+    if not data.startswith(_ANY_VERSION) or not version.isalnum():
+        return DataError("A file does not begin like an overt release.")
+    return DataError(
+        f"A release is of version {version}; this overt reads version {VERSION}.",
+        remedy="Release it again: overt release. A version above needs a newer overt.",
+    )
+
+
+def read_parts(data: bytes, at: int) -> Iterator[tuple[bytes, SealedSegment]]:
+    """Yield wrapped key and segment of each part behind the header, which ends at `at`.
+
+    Raises:
+        DataError: Malformed or truncated.
+    """
+
+    def take(size: int) -> bytes:
+        nonlocal at
+        if at + size > len(data):
+            raise DataError("A release is truncated. Release it again.")
+        at += size
+        return data[at - size : at]
+
+    take(BOX_BYTES)
+    while at < len(data):
+        wrapped = take(WRAPPED_BYTES)
+        yield wrapped, parse_sealed(take(struct.unpack("<Q", take(8))[0]))
 
 
 def open_release(data: bytes, job: SealingKey) -> Iterator[bytes]:
@@ -104,5 +205,21 @@ def open_release(data: bytes, job: SealingKey) -> Iterator[bytes]:
         DataError: Malformed or truncated.
         SealError: Not the job's key, or altered bytes.
     """
-    for box, sealed in read_release(data)[1]:
-        yield open_released(sealed, box, job)
+    _, parts = read_release(data)
+    yield from open_parts(data, parts, job)
+
+
+def open_parts(
+    data: bytes, parts: list[tuple[bytes, SealedSegment]], job: SealingKey
+) -> Iterator[bytes]:
+    """Yield the opened segments of a release that was taken apart.
+
+    Raises:
+        SealError: Not the job's key, altered bytes, or a part from elsewhere.
+    """
+    header, head, at = _read_head(data)
+    raw = job.open(data[at : at + BOX_BYTES], _info(head))
+    key = ReleaseKey(raw, header.release)
+    for place, (wrapped, sealed) in enumerate(parts):
+        secret = key.unwrap(place, box_info(sealed.header), wrapped)
+        yield decrypt_segment(sealed, secret)

@@ -38,7 +38,7 @@ The broker, a process with an address of its own:
 | route | caller | body | answer |
 |---|---|---|---|
 | POST PERSON_KEYS | steward, signed call | {} | {person, public}: a fresh pseudonym and the public half of its vault key |
-| POST RELEASES | researcher, signed call | {request} | stream of `release.py` |
+| POST RELEASES | researcher, signed call | {request, version: 2} | stream of `release.py` |
 | POST APPENDS | vault server, service token | {entries: [object]} | {indices: [int]} |
 | POST ERASURES | vault server, service token | {person} | {epoch, final} |
 | GET HEALTH, GET READY | anyone | | as above |

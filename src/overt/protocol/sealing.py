@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -240,9 +241,14 @@ class SealedSegment:
     signed: bytes
 
 
+@lru_cache(maxsize=16)  # each way of a key through the broker needs it three times
 def box_info(header: SealedHeader) -> bytes:
     """Return the HPKE `info` that binds a segment's key to its header."""
-    return b"overt segment v1\0" + canonical_bytes(asdict(header))
+    return b"overt segment v1\0" + canonical_bytes(_told(header))
+
+
+def _told(header: SealedHeader) -> Json:
+    return {item.name: getattr(header, item.name) for item in fields(header)}
 
 
 def seal_segment(
@@ -264,7 +270,7 @@ def seal_segment(
     """
     info = box_info(header)
     key = os.urandom(KEY_BYTES)
-    head = canonical_bytes(asdict(header))
+    head = canonical_bytes(_told(header))
     ciphertext = _encrypt(key, data, info, block_bytes)
     signed = b"".join(
         [
@@ -317,35 +323,25 @@ def open_segment(sealed: SealedSegment, key: SealingKey) -> bytes:
     Raises:
         SealError: Another key, or altered bytes.
     """
-    info = box_info(sealed.header)
-    return _decrypt(key.open(sealed.box, info), sealed.ciphertext, info)
+    return decrypt_segment(sealed, open_box(sealed, key))
 
 
-def rewrap(sealed: SealedSegment, key: SealingKey, job: SealingPublicKey) -> bytes:
-    """Return the segment's key sealed to a job, as a release carries it.
-
-    Args:
-        sealed: The sealed segment.
-        key: The person's vault key.
-        job: The job's public key.
-
-    Raises:
-        SealError: The person's key does not open the box.
-    """
-    info = box_info(sealed.header)
-    return job.seal(key.open(sealed.box, info), b"overt release v1\0" + info)
-
-
-def open_released(sealed: SealedSegment, box: bytes, job: SealingKey) -> bytes:
-    """Open a released segment with the job's key and the box made by `rewrap`.
+def open_box(sealed: SealedSegment, key: SealingKey) -> bytes:
+    """Return a segment's key, opened with the person's vault key.
 
     Raises:
         SealError: Another key, or altered bytes.
     """
-    info = box_info(sealed.header)
-    return _decrypt(
-        job.open(box, b"overt release v1\0" + info), sealed.ciphertext, info
-    )
+    return key.open(sealed.box, box_info(sealed.header))
+
+
+def decrypt_segment(sealed: SealedSegment, secret: bytes) -> bytes:
+    """Open a sealed segment with its own key.
+
+    Raises:
+        SealError: Another key, or altered bytes.
+    """
+    return _decrypt(secret, sealed.ciphertext, box_info(sealed.header))
 
 
 def sealed_digest(data: bytes) -> str:

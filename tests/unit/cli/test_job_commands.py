@@ -19,11 +19,13 @@ from overt.cli.jobs import (
     read_request,
 )
 from overt.protocol.actions import Click, Done
+from overt.protocol.canonical import unb64
 from overt.protocol.consent import document_digest
 from overt.protocol.forms import read_form
 from overt.protocol.grants import AccessRequest, sign_request
 from overt.protocol.ids import new_id
-from overt.protocol.release import ReleaseHeader, begin_release
+from overt.protocol.release import ReleaseHeader, ReleaseWriter
+from overt.protocol.sealing import SealingKey, SealingPublicKey
 from overt.research.dataset.rows import Origin
 from overt.research.dataset.sealed import seal_dataset
 from overt.research.dataset.shards import write_dataset
@@ -54,13 +56,13 @@ def key() -> Ed25519PrivateKey:
     return ed25519.Ed25519PrivateKey.generate()
 
 
-def header(expires_utc_s: int, segments: int = 0) -> bytes:
-    return begin_release(
-        ReleaseHeader(
-            new_id("rel"), new_id("prog"), new_id("req"), "d" * 64, expires_utc_s,
-            segments,
-        )
-    )  # fmt: skip
+def header(expires_utc_s: int, segments: int = 0, job: str = "") -> bytes:
+    """A release without a segment, for a job's public key or for somebody else."""
+    raw = unb64(job, what="It") if job else SealingKey.generate().public.raw
+    head = ReleaseHeader(
+        new_id("rel"), new_id("prog"), new_id("req"), "d" * 64, expires_utc_s, segments
+    )
+    return ReleaseWriter(head, SealingPublicKey(raw)).head
 
 
 @pytest.mark.parametrize(
@@ -69,17 +71,22 @@ def header(expires_utc_s: int, segments: int = 0) -> bytes:
         (None, 8, "has no release"),
         (b"", 8, "does not begin like"),
         (header(1), 7, "has expired"),
-        (header(2**32)[:-4], 8, "header"),
+        (header(2**32)[:20], 8, "header"),
+        (header(2**32)[:-4], 8, "truncated"),
+        (b"OVERTRL1" + bytes(99), 8, "is of version 1"),
         (header(2**32, 3), 8, "it was interrupted"),
-        (header(2**32), 8, "No episode is left"),
+        (header(2**32), 5, "does not open"),
+        ("the job's", 8, "No episode is left"),
     ],
-    ids=["none", "empty", "expired", "torn", "short", "nobody"],
+    ids=["none", "empty", "late", "torn", "cut", "old", "short", "other", "nobody"],
 )
 def test_what_cannot_be_refined_keeps_the_dataset_there_was(
-    town: Any, job: Path, data: bytes | None, code: int, said: str
+    town: Any, job: Path, data: bytes | str | None, code: int, said: str
 ) -> None:
     (job / DATASET).mkdir()
     (job / DATASET / "kept").touch()
+    if isinstance(data, str):
+        data = header(2**32, job=read_request(job)["job"])
     if data is not None:
         (job / RELEASE).write_bytes(data)
     assert said in town.json("refine", "--job", job, code=code)["error"]
@@ -90,7 +97,7 @@ def test_what_cannot_be_refined_keeps_the_dataset_there_was(
 def test_exact_timing_is_the_grant_s_to_name(
     town: Any, job: Path, key: Ed25519PrivateKey
 ) -> None:
-    (job / RELEASE).write_bytes(header(2**32))
+    (job / RELEASE).write_bytes(header(2**32, job=read_request(job)["job"]))
     document = json.loads((job / REQUEST).read_text())
     asked = read_form(
         AccessRequest, read_request(job) | {"fields": ["input", "timing"]}, what="It"

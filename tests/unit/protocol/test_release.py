@@ -7,27 +7,38 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from overt.protocol import release, sealing
 from overt.protocol.errors import DataError, SealError
 
 
-def a_release(world: Any, segments: int = 2, announced: int = 2) -> bytes:
-    job = world.sealing_key("job")
-    header = release.ReleaseHeader(
-        "rel_" + "b" * 26, world.programme.programme, "req_" + "b" * 26, "0" * 64,
-        1_800_000_000, announced,
+def a_header(name: str = "b", segments: int = 2) -> release.ReleaseHeader:
+    return release.ReleaseHeader(
+        "rel_" + name * 26, "prog_" + "b" * 26, "req_" + "b" * 26, "0" * 64,
+        1_800_000_000, segments,
     )  # fmt: skip
-    parts = [release.begin_release(header)]
+
+
+def a_segment(world: Any, number: int) -> bytes:
+    return sealing.seal_segment(
+        b"segment %d" % number,
+        replace(world.header, sequence=number),
+        world.person.public,
+        world.device,
+    )
+
+
+def a_release(world: Any, segments: int = 2, announced: int = 2) -> bytes:
+    job = world.sealing_key("job").public
+    writer = release.ReleaseWriter(a_header(segments=announced), job)
+    parts = [writer.head]
     for number in range(segments):
-        data = sealing.seal_segment(
-            b"segment %d" % number,
-            replace(world.header, sequence=number),
-            world.person.public,
-            world.device,
-        )
-        box = sealing.rewrap(sealing.parse_sealed(data), world.person, job.public)
-        parts.append(release.release_part(box, data))
+        data = a_segment(world, number)
+        sealed = sealing.parse_sealed(data)
+        secret = sealing.open_box(sealed, world.person)
+        parts += [writer.part(sealed, secret, len(data)), data]
     return b"".join(parts)
 
 
@@ -63,15 +74,64 @@ def test_every_truncation_is_refused(world: Any) -> None:
             release.read_release(data[:size])
 
 
-def test_swapped_boxes_do_not_open(world: Any) -> None:
-    header, parts = release.read_release(a_release(world))
-    (first, one), (second, two) = parts
-    job = world.sealing_key("job")
-    assert sealing.open_released(one, first, job) == b"segment 0"
-    for box, parsed in ((first, two), (second, one)):
+def test_a_key_moved_within_a_release_does_not_open(world: Any) -> None:
+    data, job = a_release(world), world.sealing_key("job")
+    (first, one), (second, two) = release.read_release(data)[1]
+    assert list(release.open_parts(data, [(first, one)], job)) == [b"segment 0"]
+    for moved in ([(second, one)], [(second, two)], [(first, two)]):
         with pytest.raises(SealError):
-            sealing.open_released(parsed, box, job)
-    assert header.segments == 2
+            list(release.open_parts(data, moved, job))
+
+
+def test_a_key_moved_to_another_release_does_not_open(world: Any) -> None:
+    data, other, job = a_release(world), a_release(world), world.sealing_key("job")
+    with pytest.raises(SealError):
+        list(release.open_parts(other, release.read_release(data)[1], job))
+    # nor under a header that somebody changed, whatever in it
+    for change in (b"1800000000", b"req_"):
+        at = data.index(change) + len(change) - 1
+        forged = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        with pytest.raises((SealError, DataError)):
+            list(release.open_release(forged, job))
+
+
+@given(
+    raw=st.binary(min_size=32, max_size=32),
+    place=st.integers(0, 1 << 40),
+    other=st.integers(0, 1 << 40),
+    info=st.binary(max_size=50),
+    another=st.binary(max_size=50),
+    bit=st.integers(0, 8 * release.WRAPPED_BYTES - 1),
+)
+def test_a_wrapped_key_opens_where_it_was_wrapped_and_nowhere_else(
+    raw: bytes, place: int, other: int, info: bytes, another: bytes, bit: int
+) -> None:
+    key, secret = release.ReleaseKey(raw, "rel_a"), bytes(range(32))
+    wrapped = key.wrap(place, info, secret)
+    assert len(wrapped) == release.WRAPPED_BYTES
+    assert key.unwrap(place, info, wrapped) == secret
+    altered = bytearray(wrapped)
+    altered[bit // 8] ^= 1 << bit % 8
+    elsewhere = [
+        lambda: key.unwrap(place, info, bytes(altered)),
+        lambda: key.unwrap(place, info, wrapped[:-1]),
+        lambda: release.ReleaseKey(raw, "rel_b").unwrap(place, info, wrapped),
+        lambda: release.ReleaseKey(raw, "").unwrap(place, info, wrapped),
+    ]
+    if other != place:
+        elsewhere.append(lambda: key.unwrap(other, info, wrapped))
+    if another != info:
+        elsewhere.append(lambda: key.unwrap(place, another, wrapped))
+    for unwrap in elsewhere:
+        with pytest.raises(SealError):
+            unwrap()
+
+
+@pytest.mark.parametrize("version", [b"1", b"3", b"Z"])
+def test_another_version_is_named(version: bytes) -> None:
+    said = f"version {version.decode()}; this overt reads version 2"
+    with pytest.raises(DataError, match=said):
+        release.read_release(release.MAGIC[:-1] + version + bytes(100))
 
 
 @pytest.mark.parametrize("head", [b"", b"[]", b"{}", b'{"release":1}', b"\xff"])

@@ -127,21 +127,20 @@ def test_headers_of_another_form_are_refused(
         sealing.parse_sealed(prefix + bytes(sealing.BOX_BYTES + size + 64))
 
 
-def test_a_release_opens_for_its_job_only(world: Any) -> None:
-    job, other = world.sealing_key("job"), world.sealing_key("other job")
-    parsed = sealing.parse_sealed(sealed(world))
-    box = sealing.rewrap(parsed, world.person, job.public)
-    assert sealing.open_released(parsed, box, job) == DATA
-    for key in (other, world.person):
-        with pytest.raises(SealError):
-            sealing.open_released(parsed, box, key)
-    with pytest.raises(SealError):  # a box of one kind is none of the other
-        sealing.open_segment(replace(parsed, box=box), job)
+def test_a_segments_key_comes_out_by_its_persons_key_and_opens_it_alone(
+    world: Any,
+) -> None:
+    parsed, other = sealing.parse_sealed(sealed(world)), world.sealing_key("other")
+    secret = sealing.open_box(parsed, world.person)
+    assert sealing.decrypt_segment(parsed, secret) == DATA
+    with pytest.raises(SealError):
+        sealing.open_box(parsed, other)
     elsewhere = replace(parsed, header=replace(parsed.header, sequence=9))
     with pytest.raises(SealError):
-        sealing.open_released(elsewhere, box, job)
-    with pytest.raises(SealError):
-        sealing.open_released(parsed, box[:-1], job)
+        sealing.open_box(elsewhere, world.person)
+    for one, key in ((elsewhere, secret), (parsed, bytes(32)), (parsed, secret[:-1])):
+        with pytest.raises(SealError):
+            sealing.decrypt_segment(one, key)
 
 
 def test_a_blob_opens_for_its_key_in_its_context(world: Any) -> None:

@@ -16,6 +16,7 @@ from overt.protocol.consent import document_digest, sign_consent
 from overt.protocol.errors import DataError
 from overt.protocol.grants import Approval, sign_approval, sign_request
 from overt.protocol.release import read_release
+from overt.protocol.sealing import sealed_digest
 from overt.protocol.signing import public_text
 from overt.vault.broker import release as broker_release
 from overt.vault.log.log import Log
@@ -50,6 +51,51 @@ def test_what_was_sent_is_released_to_the_job_and_every_read_is_logged(
     assert len(answer["reads"]) == 12
     assert answer["reads"][0]["requester"] == "rob"
     assert answer["checkpoint"].startswith(f"overt/{world.programme_id}\n")
+
+
+def test_a_client_of_another_version_is_told_so_and_nothing_is_read(
+    world: Any,
+) -> None:
+    world.participant(b"one")
+    request = world.granted()
+    for asked in ({}, {"version": 1}, {"version": 3}, {"version": "2"}):
+        answer = world.call(
+            "rob", "POST", routes.RELEASES, {"request": request} | asked
+        )
+        assert (answer.status_code, "in version 2" in answer.text) == (400, True)
+    assert (world.reads(), world.kms.unwraps) == ([], 0)
+
+
+def test_a_signature_verified_once_says_nothing_of_other_bytes_or_keys(
+    world: Any,
+) -> None:
+    device = world.participant(b"one")
+    request = world.granted()
+    for _ in range(2):
+        assert world.opened(request) == [b"one"]
+    with world.database.read() as session:
+        row = session.query(SegmentRow).one()
+    path = world.folder / "objects" / row.object_name
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    forged = sealed_digest(path.read_bytes())
+    with world.database.write() as session:
+        session.execute(update(SegmentRow).values(sha256=forged))
+    with pytest.raises(DataError, match="interrupted"):
+        read_release(world.release(request).content)
+    path.write_bytes(content)
+    mine = Ed25519PrivateKey.generate()
+    record = world.record(device, record=device.consent_id)
+    with world.database.write() as session:
+        session.execute(update(SegmentRow).values(sha256=sealed_digest(content)))
+        session.execute(
+            update(DeviceRow).values(public_key=public_text(mine.public_key()))
+        )
+        row = session.get_one(ConsentRow, device.consent_id)
+        row.document = canonical_bytes(sign_consent(record, mine))
+    with pytest.raises(DataError, match="interrupted"):
+        read_release(world.release(request).content)
+    assert len(world.reads()) == world.kms.unwraps == 2
 
 
 def test_nothing_of_a_recording_is_in_any_byte_of_the_vault(world: Any) -> None:
@@ -317,7 +363,7 @@ def test_a_halt_during_a_stream_ends_it(
 ) -> None:
     world.participant(*[b"%d" % number for number in range(5)])
     request = world.granted()
-    opened, real = [], broker_release.rewrap
+    opened, real = [], broker_release.open_box
 
     def counted(*args: Any) -> bytes:
         opened.append(args)
@@ -325,7 +371,7 @@ def test_a_halt_during_a_stream_ends_it(
             assert world.halt("stella").status_code == 200
         return real(*args)
 
-    monkeypatch.setattr(broker_release, "rewrap", counted)
+    monkeypatch.setattr(broker_release, "open_box", counted)
     monkeypatch.setattr(broker_release, "HALT_LOOK_S", 0)
     answer = world.release(request)
     with pytest.raises(DataError, match="interrupted"):

@@ -17,6 +17,7 @@ from fastapi.responses import StreamingResponse
 from overt.protocol import routes
 from overt.protocol.canonical import Json, canonical_bytes, parse_json
 from overt.protocol.errors import DataError, VaultError
+from overt.protocol.release import VERSION
 from overt.vault.broker.people import People, public_digest
 from overt.vault.broker.release import Releases
 from overt.vault.govern.bodies import (
@@ -183,9 +184,18 @@ def make_person_key(parts: Parts) -> Json:
 def release(
     body: Body, parts: Parts, caller: Annotated[Caller, Depends(Allow("release"))]
 ) -> StreamingResponse:
-    """Stream the segments that a grant covers, their keys sealed to the job."""
-    request = parse_json(body, what="A release").get("request")
-    stream = parts.releases.begin(caller, str(request))
+    """Stream the segments that a grant covers, their keys sealed to the job.
+
+    Raises:
+        DataError: The caller reads another version of releases; nothing is read.
+    """
+    asked = parse_json(body, what="A release")
+    if asked.get("version") != VERSION:
+        raise DataError(
+            f"This vault releases in version {VERSION}; the caller reads another.",
+            remedy="Use the version of overt that the vault runs; release again.",
+        )
+    stream = parts.releases.begin(caller, str(asked.get("request")))
     return StreamingResponse(stream, media_type="application/octet-stream")
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from overt.vault.govern.callers import Caller
     from overt.vault.store.database import Database
 
-BATCH, BATCH_BYTES = 64, 32 << 20  # segments that share one commit of the log
+BATCH, BATCH_BYTES = 512, 32 << 20  # segments that share one commit of the log
 
 
 class Pick(NamedTuple):

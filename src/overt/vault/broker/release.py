@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -19,16 +19,15 @@ from overt.protocol.canonical import canonical_bytes, sha256_hex
 from overt.protocol.errors import GovernError, OvertError, SealError
 from overt.protocol.ids import new_id
 from overt.protocol.records import Level
-from overt.protocol.release import ReleaseHeader, begin_release, release_part
+from overt.protocol.release import ReleaseHeader, ReleaseWriter
 from overt.protocol.sealing import (
     SealedSegment,
     SealingPublicKey,
+    open_box,
     parse_sealed,
-    rewrap,
     sealed_digest,
-    verify_sealed,
 )
-from overt.protocol.signing import public_key
+from overt.vault.broker.checked import Checked
 from overt.vault.broker.picking import Judge, Pick, batches, stored
 from overt.vault.govern.halt import current_state
 from overt.vault.govern.refusals import HaltedError
@@ -77,6 +76,7 @@ class Releases:
         log: The log, of which this process is the only writer.
         witnessed: Heads that the programme's witnesses have cosigned.
         clock: Unix seconds now.
+        checked: Segments whose device's signature was verified before.
     """
 
     database: Database
@@ -86,6 +86,7 @@ class Releases:
     log: Log
     witnessed: Witnessed
     clock: Callable[[], float] = time.time
+    checked: Checked = field(default_factory=Checked)
 
     def begin(self, caller: Caller, request_id: str) -> Iterator[bytes]:
         """Check everything that can be checked first; return the stream.
@@ -150,24 +151,26 @@ class Releases:
     def _stream(self, order: _Order, picks: Sequence[Pick]) -> Iterator[bytes]:
         """Yield the release; it ends short, and says so by its count, when refused."""
         request = order.grant.request
-        yield begin_release(
-            ReleaseHeader(
-                order.release,
-                request.programme,
-                request.request,
-                order.grant.digest,
-                request.expires_utc_s,
-                len(picks),
-                {pick.device: pick.device_key for pick in picks},
-            )
+        header = ReleaseHeader(
+            order.release,
+            request.programme,
+            request.request,
+            order.grant.digest,
+            request.expires_utc_s,
+            len(picks),
+            {pick.device: pick.device_key for pick in picks},
         )
+        writer = ReleaseWriter(header, order.job)
+        yield writer.head
         try:
             for batch in batches(picks):
-                yield from self._read(order, batch)
+                yield from self._read(order, writer, batch)
         except OvertError as error:
             _log.warning("Release %s ended short: %s", order.release, error)
 
-    def _read(self, order: _Order, picks: Sequence[Pick]) -> Iterator[bytes]:
+    def _read(
+        self, order: _Order, writer: ReleaseWriter, picks: Sequence[Pick]
+    ) -> Iterator[bytes]:
         """Load and check a batch, log its reads, then open key by key."""
         loaded = [(pick, *self._load(pick)) for pick in picks]
         judge = self._judge(order, self._running())
@@ -179,30 +182,43 @@ class Releases:
         reads = Counter(pick.person for pick in picks)
         keys = {who: self.people.open(who, reads[who]) for who in reads}
         yield from self._pieces(
-            release_part(rewrap(sealed, keys[pick.person], order.job), data)
+            (writer.part(sealed, open_box(sealed, keys[pick.person]), len(data)), data)
             for pick, data, sealed in loaded
         )
 
-    def _pieces(self, parts: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield segments in pieces; a halt ends the stream between two of them."""
-        asked = time.monotonic()
-        for part in parts:
-            for start in range(0, len(part), PIECE_BYTES):
-                if time.monotonic() - asked >= HALT_LOOK_S:
-                    self._running()
-                    asked = time.monotonic()
-                yield part[start : start + PIECE_BYTES]
+    def _pieces(self, parts: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
+        """Yield parts in pieces of one size; a halt ends the stream between them."""
+        asked, room = time.monotonic(), bytearray()
+        for before, data in parts:
+            room += before
+            whole = memoryview(data)
+            for start in range(0, len(data), PIECE_BYTES):
+                asked = self._look(asked)
+                room += whole[start : start + PIECE_BYTES]
+                if len(room) >= PIECE_BYTES:
+                    yield bytes(room[:PIECE_BYTES])
+                    del room[:PIECE_BYTES]
+        self._look(asked)
+        if room:
+            yield bytes(room)
+
+    def _look(self, asked: float) -> float:
+        """Look at the halt where the last look is too long ago; return when it was."""
+        if time.monotonic() - asked < HALT_LOOK_S:
+            return asked
+        self._running()
+        return time.monotonic()
 
     def _load(self, pick: Pick) -> tuple[bytes, SealedSegment]:
         """Return a segment whose bytes, signature and header agree with its row."""
         data = self.objects.get(pick.object_name)
-        sealed = parse_sealed(data)
-        verify_sealed(sealed, public_key(pick.device_key))
+        sealed, digest = parse_sealed(data), sealed_digest(data)
+        self.checked.verify(sealed, digest, pick.device_key)
         header = sealed.header
         told = (header.segment, header.person, header.device, header.consent)
         noted = (pick.segment, pick.person, pick.device, pick.consent)
         dated = header.day == pick.day.isoformat()
-        if told != noted or not dated or sealed_digest(data) != pick.sha256:
+        if told != noted or not dated or digest != pick.sha256:
             raise SealError(f"Segment {pick.segment} is not what its row says.")
         if header.programme != self.roster.anchor.programme:
             raise SealError(f"Segment {pick.segment} is another programme's.")
