@@ -57,7 +57,7 @@ def failing_at(patch: pytest.MonkeyPatch, at: int) -> None:
 
 def no_entry(patch: pytest.MonkeyPatch) -> None:
     """Number entries without keeping them."""
-    patch.setattr(Log, "append", lambda _, entries: list(range(len(entries))))
+    patch.setattr(Log, "append", lambda _, entries, *_also: list(range(len(entries))))
 
 
 @attack(no_entry)

@@ -18,7 +18,7 @@ from overt.protocol.invitation import Invitation, invitation_json, parse_invitat
 from overt.protocol.programme import Anchor, parse_programme, sign_programme
 from overt.protocol.sealing import SealingKey
 from overt.protocol.signing import public_text, sign_document
-from overt.vault.broker import picking, release
+from overt.vault.broker import checked, picking, release
 from overt.vault.govern import gate, policy, requests, roster
 from overt.vault.govern.callers import Caller
 from overt.vault.store.rows import (
@@ -257,7 +257,7 @@ def _unverified(envelope: Any, _: Any) -> Approval:
     return Approval(**parse_json(payload, what="it"))
 
 
-def _noted(database: Any, request_id: str, programme: Any, _: int) -> Any:
+def _noted(database: Any, request_id: str, programme: Any, *_: Any) -> Any:
     """Believe the row's state."""
     file = requests.request_file(database, request_id)
     asked = file.request(programme)
@@ -339,7 +339,7 @@ def test_a_sealing_key_that_the_server_swaps_is_refused(stack: Stack) -> None:
 
 def _rows_count(patch: Any) -> None:
     """Consents and segments are believed without their device's signature."""
-    patch.setattr(release, "verify_sealed", nothing)
+    patch.setattr(checked, "verify_sealed", nothing)
     patch.setattr(picking.Judge, "allows", lambda *_: True)
 
 

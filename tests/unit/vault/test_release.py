@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,13 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import delete, update
 
 from overt.protocol import routes
-from overt.protocol.canonical import canonical_bytes
+from overt.protocol.canonical import canonical_bytes, parse_json, unb64
 from overt.protocol.consent import document_digest, sign_consent
 from overt.protocol.errors import DataError
 from overt.protocol.grants import Approval, sign_approval, sign_request
 from overt.protocol.release import read_release
 from overt.protocol.sealing import sealed_digest
 from overt.protocol.signing import public_text
+from overt.vault.broker import picking
 from overt.vault.broker import release as broker_release
 from overt.vault.log.log import Log
 from overt.vault.log.verify import verify
@@ -96,6 +98,65 @@ def test_a_signature_verified_once_says_nothing_of_other_bytes_or_keys(
     with pytest.raises(DataError, match="interrupted"):
         read_release(world.release(request).content)
     assert len(world.reads()) == world.kms.unwraps == 2
+
+
+def test_what_was_verified_once_is_not_believed_of_other_documents(
+    world: Any,
+) -> None:
+    device = world.participant(b"one")
+    request = world.granted()
+    assert world.opened(request) == [b"one"]  # now grant and consent are known
+    stranger = Ed25519PrivateKey.generate()
+    record = world.record(device, record=device.consent_id)
+    for table, name in ((ApprovalRow, (request, "rita")), (ConsentRow, record.record)):
+        with world.database.write() as session:
+            row = session.get_one(table, name)
+            kept = row.document
+            forged = (
+                sign_consent(record, stranger)
+                if table is ConsentRow
+                else sign_approval(_approval(kept), stranger)
+            )
+            row.document = canonical_bytes(forged)
+        assert world.release(request).status_code == 403
+        with world.database.write() as session:
+            session.get_one(table, name).document = kept
+    assert world.opened(request) == [b"one"]
+    assert len(world.reads()) == world.kms.unwraps == 2
+
+
+def _approval(document: bytes) -> Approval:
+    body = parse_json(document, what="It")["payload"]
+    return Approval(**parse_json(unb64(body, what="It"), what="It"))
+
+
+def test_a_roster_without_an_approver_ends_what_they_granted(world: Any) -> None:
+    world.participant(b"one")
+    request = world.granted()
+    assert world.opened(request) == [b"one"]
+    roster = asdict(world.in_force())["roster"]
+    left = [member for member in roster if member["name"] != "anna"]
+    broker_roster = world.broker_app.state.gate.roster
+    broker_roster.install(world.programme(version=2, roster=left))
+    assert world.release(request).status_code == 403
+    assert len(world.reads()) == world.kms.unwraps == 1
+
+
+def test_a_withdrawal_during_a_stream_counts_from_the_next_batch(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = world.participant(b"one", b"two", b"three")
+    request, real = world.granted(), broker_release.open_box
+
+    def withdrawn(*args: Any) -> bytes:
+        world.withdraw(device)
+        return real(*args)
+
+    monkeypatch.setattr(picking, "BATCH", 1)
+    monkeypatch.setattr(broker_release, "open_box", withdrawn)
+    with pytest.raises(DataError, match="interrupted"):
+        read_release(world.release(request).content)
+    assert len(world.reads()) == world.kms.unwraps == 1
 
 
 def test_nothing_of_a_recording_is_in_any_byte_of_the_vault(world: Any) -> None:

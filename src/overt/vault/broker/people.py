@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from overt.protocol.canonical import b64, canonical_bytes, sha256_hex
 from overt.protocol.errors import GovernError
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from overt.protocol.canonical import Json
     from overt.vault.broker.kms import Kms
     from overt.vault.store.database import Database
+
+
+_WRAPPED = select(PersonKeyRow.epoch, PersonKeyRow.wrapped).where(
+    PersonKeyRow.person == bindparam("person")
+)
 
 
 class People:
@@ -83,11 +88,8 @@ class People:
             VaultError: The epoch is destroyed.
         """
         with self._rotation:
-            query = select(PersonKeyRow.epoch, PersonKeyRow.wrapped)
-            with self._database.read() as session:
-                row = session.execute(
-                    query.where(PersonKeyRow.person == person)
-                ).first()
+            with self._database.look() as connection:
+                row = connection.execute(_WRAPPED, {"person": person}).first()
             if row is None:
                 raise NotFoundError(f"There is no vault key of {person!r:.60}.")
             epoch, wrapped = row

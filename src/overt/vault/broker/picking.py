@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import date  # noqa: TC003 - NamedTuple reads annotations at run time
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from overt.protocol.errors import GovernError, SealError
-from overt.protocol.signing import public_key
 from overt.vault.govern.consent import Standing, standing
 from overt.vault.govern.policy import Reading, SegmentFacts, may_read
 from overt.vault.store.rows import DeviceRow, PersonRow, SegmentRow
@@ -29,6 +28,19 @@ if TYPE_CHECKING:
     from overt.vault.store.database import Database
 
 BATCH, BATCH_BYTES = 512, 32 << 20  # segments that share one commit of the log
+
+
+_S = SegmentRow
+_STORED = (
+    select(
+        *(_S.segment_id, _S.object_name, _S.size_bytes, _S.sha256, _S.person),
+        *(_S.device_id, _S.consent_id, _S.day, DeviceRow.public_key),
+    )
+    .join(DeviceRow, DeviceRow.device_id == _S.device_id)
+    .where(_S.state == "stored", _S.day >= bindparam("oldest"))
+    .order_by(_S.session_id, _S.sequence)
+)
+_STATE = select(PersonRow.state).where(PersonRow.person == bindparam("person"))
 
 
 class Pick(NamedTuple):
@@ -52,20 +64,11 @@ class Pick(NamedTuple):
 
 def stored(database: Database, grant: Grant, oldest: date) -> list[Pick]:
     """Return the cohort's segments of a date or later, in the order recorded."""
-    row = SegmentRow
-    query = (
-        select(
-            *(row.segment_id, row.object_name, row.size_bytes, row.sha256, row.person),
-            *(row.device_id, row.consent_id, row.day, DeviceRow.public_key),
-        )
-        .join(DeviceRow, DeviceRow.device_id == row.device_id)
-        .where(row.state == "stored", row.day >= oldest)
-        .order_by(row.session_id, row.sequence)
-    )
+    query, values = _STORED, {"oldest": oldest}
     if grant.request.cohort:
-        query = query.where(row.person.in_(grant.request.cohort))
-    with database.read() as session:
-        return [Pick(*found) for found in session.execute(query)]
+        query = query.where(SegmentRow.person.in_(grant.request.cohort))
+    with database.look() as connection:
+        return [Pick(*found) for found in connection.execute(query, values)]
 
 
 def batches(picks: Sequence[Pick]) -> Iterator[list[Pick]]:
@@ -92,6 +95,8 @@ class Judge:
         caller: Who reads.
         grant: Under which grant.
         now_s: Unix seconds.
+        asked: The policy's answers to this caller, by all that it was asked; where
+            nothing has changed since, it is not asked again.
     """
 
     database: Database
@@ -99,6 +104,7 @@ class Judge:
     caller: Caller
     grant: Grant
     now_s: int
+    asked: dict[tuple[SegmentFacts, Reading], bool]
 
     def __post_init__(self) -> None:
         self._answers: dict[tuple[str, str, str, str], bool] = {}
@@ -111,16 +117,16 @@ class Judge:
         return known
 
     def _ask(self, pick: Pick) -> bool:
-        device = (pick.device, public_key(pick.device_key))
+        device = (pick.device, pick.device_key)
         try:
-            with self.database.read() as session:
-                agreed = standing(session, pick.consent, pick.person, device)
-                person = session.get_one(PersonRow, pick.person)
+            with self.database.look() as connection:
+                agreed = standing(connection, pick.consent, pick.person, device)
+                state = connection.execute(_STATE, {"person": pick.person}).scalar_one()
         except (GovernError, SealError):
             return False
         facts = SegmentFacts(
             pick.segment,
-            erased=person.state != "active",
+            erased=state != "active",
             withdrawn=agreed.withdrawn,
             purposes=agreed.purposes,
             covered=_covered(pick.person, agreed, self.grant),
@@ -134,7 +140,10 @@ class Judge:
             expires_s=request.expires_utc_s,
             now_s=self.now_s,
         )
-        return may_read(self.caller, facts, reading)
+        asked = (facts, reading)
+        if asked not in self.asked:
+            self.asked[asked] = may_read(self.caller, facts, reading)
+        return self.asked[asked]
 
 
 def _covered(person: str, agreed: Standing, grant: Grant) -> bool:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sqlalchemy import insert
+
 from overt.protocol.canonical import canonical_bytes, sha256_hex
 from overt.protocol.errors import GovernError, OvertError, SealError
 from overt.protocol.ids import new_id
@@ -32,17 +34,20 @@ from overt.vault.broker.picking import Judge, Pick, batches, stored
 from overt.vault.govern.halt import current_state
 from overt.vault.govern.refusals import HaltedError
 from overt.vault.govern.registry import day_of
-from overt.vault.govern.requests import grant_for, job_key
+from overt.vault.govern.requests import KnownGrants, grant_for, job_key
 from overt.vault.store.rows import ReleaseRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from sqlalchemy.orm import Session
 
     from overt.protocol.canonical import Json
     from overt.protocol.grants import Grant
     from overt.protocol.programme import Programme
     from overt.vault.broker.people import People
     from overt.vault.govern.callers import Caller
+    from overt.vault.govern.policy import Reading, SegmentFacts
     from overt.vault.govern.roster import Roster
     from overt.vault.log.log import Log
     from overt.vault.log.witnessed import Witnessed
@@ -51,17 +56,19 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 1 << 18
 HALT_LOOK_S = 0.2  # how long a stream may run on without a look at the halt
+_NOTE = insert(ReleaseRow)
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """A release on its way: who reads, under which grant, to which job."""
+    """A release on its way: who reads, under which grant, to which job; answers."""
 
     release: str
     caller: Caller
     grant: Grant
     job: SealingPublicKey
+    asked: dict[tuple[SegmentFacts, Reading], bool]
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,7 @@ class Releases:
         witnessed: Heads that the programme's witnesses have cosigned.
         clock: Unix seconds now.
         checked: Segments whose device's signature was verified before.
+        grants: Grants whose signatures were verified before.
     """
 
     database: Database
@@ -87,6 +95,7 @@ class Releases:
     witnessed: Witnessed
     clock: Callable[[], float] = time.time
     checked: Checked = field(default_factory=Checked)
+    grants: KnownGrants = field(default_factory=KnownGrants)
 
     def begin(self, caller: Caller, request_id: str) -> Iterator[bytes]:
         """Check everything that can be checked first; return the stream.
@@ -100,12 +109,13 @@ class Releases:
         """
         programme = self._running()
         now_s = int(self.clock())
-        grant = grant_for(self.database, request_id, programme, now_s)
+        known = self.grants
+        grant = grant_for(self.database, request_id, programme, now_s, known)
         if grant.request.requester != caller.name:
             raise GovernError(f"Request {request_id} is somebody else's.")
         _check_level(grant, programme)
         job = job_key(grant.request)
-        order = _Order(new_id("rel"), caller, grant, job)
+        order = _Order(new_id("rel"), caller, grant, job, {})
         oldest = day_of(now_s) - timedelta(days=programme.retention_days)
         judge = self._judge(order, programme)
         picks = [
@@ -121,7 +131,6 @@ class Releases:
             raise GovernError(
                 f"Request {request_id} covers fewer than {programme.min_cohort} people."
             )
-        self._note(order, len(picks), now_s)
         return self._stream(order, picks)
 
     def _running(self) -> Programme:
@@ -133,20 +142,25 @@ class Releases:
 
     def _judge(self, order: _Order, programme: Programme) -> Judge:
         now_s = int(self.clock())
-        return Judge(self.database, programme, order.caller, order.grant, now_s)
+        return Judge(
+            *(self.database, programme, order.caller, order.grant, now_s, order.asked)
+        )
 
-    def _note(self, order: _Order, segments: int, now_s: int) -> None:
+    def _note(self, order: _Order, segments: int) -> Callable[[Session], None]:
+        """Return what puts the release on record, together with its first entries."""
         request = order.grant.request
-        with self.database.write() as session:
-            session.add(
-                ReleaseRow(
-                    release_id=order.release,
-                    request_id=request.request,
-                    job_key_sha256=sha256_hex(request.job.encode()),
-                    at_s=now_s,
-                    segments=segments,
-                )
-            )
+        row = {
+            "release_id": order.release,
+            "request_id": request.request,
+            "job_key_sha256": sha256_hex(request.job.encode()),
+            "at_s": int(self.clock()),
+            "segments": segments,
+        }
+
+        def note(session: Session) -> None:
+            session.connection().execute(_NOTE, row)
+
+        return note
 
     def _stream(self, order: _Order, picks: Sequence[Pick]) -> Iterator[bytes]:
         """Yield the release; it ends short, and says so by its count, when refused."""
@@ -163,13 +177,19 @@ class Releases:
         writer = ReleaseWriter(header, order.job)
         yield writer.head
         try:
+            note: Callable[[Session], None] | None = self._note(order, len(picks))
             for batch in batches(picks):
-                yield from self._read(order, writer, batch)
+                yield from self._read(order, writer, batch, note)
+                note = None
         except OvertError as error:
             _log.warning("Release %s ended short: %s", order.release, error)
 
     def _read(
-        self, order: _Order, writer: ReleaseWriter, picks: Sequence[Pick]
+        self,
+        order: _Order,
+        writer: ReleaseWriter,
+        picks: Sequence[Pick],
+        note: Callable[[Session], None] | None,
     ) -> Iterator[bytes]:
         """Load and check a batch, log its reads, then open key by key."""
         loaded = [(pick, *self._load(pick)) for pick in picks]
@@ -177,7 +197,7 @@ class Releases:
         for pick in picks:
             if not judge.allows(pick):
                 raise GovernError(f"Segment {pick.segment} may not be read.")
-        numbers = self.log.append([self._entry(order, pick) for pick in picks])
+        numbers = self.log.append([self._entry(order, pick) for pick in picks], note)
         self.witnessed.cover(numbers[-1] + 1, judge.programme.witnesses)
         reads = Counter(pick.person for pick in picks)
         keys = {who: self.people.open(who, reads[who]) for who in reads}

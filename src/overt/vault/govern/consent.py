@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from overt.protocol.canonical import canonical_bytes, parse_json
 from overt.protocol.consent import (
@@ -28,12 +29,16 @@ from overt.protocol.signing import public_key
 from overt.vault.store.rows import ConsentRow
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection
 
     from overt.protocol.canonical import Json
     from overt.vault.govern.callers import Caller
     from overt.vault.govern.registry import Registry
+
+
+_OF_DEVICE = select(
+    ConsentRow.consent_id, ConsentRow.person, ConsentRow.state, ConsentRow.document
+).where(ConsentRow.device_id == bindparam("device"))
 
 
 def give(registry: Registry, caller: Caller, envelope: Json) -> bytes:
@@ -170,7 +175,7 @@ class Standing:
 
 
 def standing(
-    session: Session, consent: str, person: str, device: tuple[str, Ed25519PublicKey]
+    connection: Connection, consent: str, person: str, device: tuple[str, str]
 ) -> Standing:
     """Return what holds for segments recorded under a consent record.
 
@@ -178,27 +183,23 @@ def standing(
     person who narrows their consent narrows it for what was sent as well.
 
     Args:
-        session: A database session.
+        connection: A connection to the database.
         consent: Id of the consent record that the segment names.
         person: The segment's pseudonym.
-        device: Id and key of the device that signed the segment.
+        device: Id and key (base64url) of the device that signed the segment.
 
     Raises:
         GovernError: There is no such consent, or it is another person's or device's.
         SealError: The device that signed the segment has not signed the consent.
     """
-    row = session.get(ConsentRow, consent)
-    if row is None or (row.person, row.device_id) != (person, device[0]):
+    rows = connection.execute(_OF_DEVICE, {"device": device[0]}).all()
+    row = next((one for one in rows if one.consent_id == consent), None)
+    if row is None or row.person != person:
         raise GovernError(f"No consent {consent!r:.60} of this person is on record.")
-    record = _verified(row, device[1])
+    record = _verified(row.document, device[1])
     if (record.record, record.person, record.device) != (consent, person, device[0]):
         raise GovernError(f"Consent {consent} is another's than its row says.")
-    others = session.scalars(
-        select(ConsentRow)
-        .where(ConsentRow.device_id == device[0])
-        .where(ConsentRow.state == "given")
-    )
-    given = [_verified(other, device[1]) for other in others]
+    given = [_verified(one.document, device[1]) for one in rows if one.state == "given"]
     newest = max(given, key=lambda one: _given_s(one.given_utc), default=record)
     purposes = set(record.agreed_purposes) & set(newest.agreed_purposes)
     return Standing(
@@ -206,5 +207,7 @@ def standing(
     )
 
 
-def _verified(row: ConsentRow, key: Ed25519PublicKey) -> ConsentRecord:
-    return verify_consent(parse_json(row.document, what="A consent record"), key)
+@lru_cache(maxsize=4096)  # by the very bytes and the key: no row can say that it holds
+def _verified(document: bytes, key: str) -> ConsentRecord:
+    record = parse_json(document, what="A consent record")
+    return verify_consent(record, public_key(key))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from overt.protocol.canonical import canonical_bytes, parse_json, sha256_hex
 from overt.protocol.consent import Lease, document_digest, sign_lease
@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 
 ORDER_AGE_S = 24 * 3600
 CLOCK_SKEW_S = 120
+
+
+_DOCUMENTS = (
+    select(HaltRow.document)
+    .where(HaltRow.programme_id == bindparam("id"))
+    .order_by(HaltRow.number)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +58,14 @@ def current_state(database: Database, programme: Programme) -> State:
     An order that somebody puts back after a newer one changes nothing: the time that
     was signed decides, and at the same time the halt.
     """
-    orders = [(row, _order(row, programme)) for row in _rows(database, programme)]
-    if orders and orders[-1][1] is None:
+    with database.look() as connection:
+        rows = connection.execute(_DOCUMENTS, {"id": programme.programme}).all()
+    orders = [_order(row.document, programme) for row in rows]
+    if orders and orders[-1] is None:
         return State("halted", "The newest order on record does not verify.")
-    newest = _newest(orders)
-    if newest is None:
+    order = _newest(orders)
+    if order is None:
         return State("running")
-    order = newest[1]
     return State(order.state, order.reason if order.state == "halted" else "")
 
 
@@ -67,14 +75,10 @@ def _rows(database: Database, programme: Programme) -> list[HaltRow]:
         return list(session.scalars(query.order_by(HaltRow.number)))
 
 
-def _newest(
-    orders: Sequence[tuple[HaltRow, HaltOrder | None]],
-) -> tuple[HaltRow, HaltOrder] | None:
-    sound = [(row, order) for row, order in orders if order is not None]
+def _newest(orders: Sequence[HaltOrder | None]) -> HaltOrder | None:
+    sound = [order for order in orders if order is not None]
     return max(
-        sound,
-        key=lambda one: (given_s(one[1]), one[1].state == "halted"),
-        default=None,
+        sound, key=lambda one: (given_s(one), one.state == "halted"), default=None
     )
 
 
@@ -83,8 +87,13 @@ def halt_in_force(
 ) -> tuple[HaltRow, HaltOrder] | None:
     """Return the halt that is in force, with its row; none while it runs."""
     rows = _rows(database, programme)
-    newest = _newest([(row, _order(row, programme)) for row in rows])
-    return newest if newest is not None and newest[1].state == "halted" else None
+    orders = [_order(row.document, programme) for row in rows]
+    newest = _newest(orders)
+    if newest is None or newest.state != "halted":
+        return None
+    return next(
+        row for row, order in zip(rows, orders, strict=True) if order is newest
+    ), newest
 
 
 def order_in_force(registry: Registry) -> Json | None:
@@ -101,9 +110,9 @@ def pulse(registry: Registry) -> str:
     return sha256_hex(newest + registry.roster.document())[:16]
 
 
-def _order(row: HaltRow, programme: Programme) -> HaltOrder | None:
+def _order(document: bytes, programme: Programme) -> HaltOrder | None:
     try:
-        order = verify_halt(parse_json(row.document, what="A halt order"), programme)
+        order = verify_halt(parse_json(document, what="A halt order"), programme)
         given_s(order)
     except OvertError:
         return None
@@ -140,8 +149,9 @@ def accept_order(registry: Registry, envelope: Json) -> State:
     with registry.database.write() as session:
         rows = list(session.scalars(select(HaltRow).order_by(HaltRow.number)))
         if all(row.document != document for row in rows):
-            _check_new(order, [_order(row, programme) for row in rows], registry.now_s)
-            _check_afresh(order, [_order(row, programme) for row in rows], programme)
+            earlier = [_order(row.document, programme) for row in rows]
+            _check_new(order, earlier, registry.now_s)
+            _check_afresh(order, earlier, programme)
             session.add(
                 HaltRow(
                     programme_id=programme.programme,

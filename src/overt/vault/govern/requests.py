@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from overt.protocol.canonical import canonical_bytes, parse_json, unb64
 from overt.protocol.consent import document_digest
@@ -35,6 +35,16 @@ if TYPE_CHECKING:
     from overt.vault.govern.callers import Caller
     from overt.vault.govern.registry import Registry
     from overt.vault.store.database import Database
+
+_MOST = 1024  # grants remembered
+_REQUEST = select(AccessRequestRow.document).where(
+    AccessRequestRow.request_id == bindparam("id")
+)
+_APPROVALS = (
+    select(ApprovalRow.document)
+    .where(ApprovalRow.request_id == bindparam("id"))
+    .order_by(ApprovalRow.approver)
+)
 
 # roles that see every request; who else may ask sees their own
 SEE_ALL = frozenset({"approver", "representative", "steward", "auditor"})
@@ -216,16 +226,17 @@ def request_file(database: Database, request_id: str) -> RequestFile:
     Raises:
         NotFoundError: There is no such request.
     """
-    with database.read() as session:
-        row = session.get(AccessRequestRow, request_id)
-        if row is None:
-            raise NotFoundError(f"There is no request {request_id!r:.60}.")
-        approvals = session.scalars(
-            select(ApprovalRow)
-            .where(ApprovalRow.request_id == request_id)
-            .order_by(ApprovalRow.approver)
-        )
-        return _file(row, list(approvals))
+    return _parsed(*_documents(database, request_id))
+
+
+def _documents(database: Database, request_id: str) -> tuple[bytes, tuple[bytes, ...]]:
+    """Return the documents of a request and of its approvals as they are on record."""
+    with database.look() as connection:
+        found = connection.execute(_REQUEST, {"id": request_id}).first()
+        approvals = connection.execute(_APPROVALS, {"id": request_id}).all()
+    if found is None:
+        raise NotFoundError(f"There is no request {request_id!r:.60}.")
+    return found.document, tuple(row.document for row in approvals)
 
 
 def request_files(database: Database) -> list[tuple[str, RequestFile]]:
@@ -248,24 +259,60 @@ def may_see(caller: Caller, file: RequestFile, programme: Programme) -> bool:
         return False
 
 
-def _file(row: AccessRequestRow, approvals: list[ApprovalRow]) -> RequestFile:
+def _parsed(request: bytes, approvals: tuple[bytes, ...]) -> RequestFile:
     def read(document: bytes) -> dict[str, Any]:
         return parse_json(document, what="A document of a request")
 
-    return RequestFile(
-        read(row.document), tuple(read(one.document) for one in approvals)
-    )
+    return RequestFile(read(request), tuple(read(one) for one in approvals))
+
+
+class KnownGrants:
+    """Grants derived before: by the documents' very bytes, under the same programme."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[bytes, ...], tuple[Programme, Grant]] = {}
+
+    def find(self, documents: tuple[bytes, ...], programme: Programme) -> Grant | None:
+        """Return what these documents granted under exactly this programme."""
+        known = self._known.get(documents)
+        return known[1] if known is not None and known[0] is programme else None
+
+    def keep(
+        self, documents: tuple[bytes, ...], programme: Programme, grant: Grant
+    ) -> None:
+        """Remember a grant that was derived from signatures just now."""
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[documents] = (programme, grant)
 
 
 def grant_for(
-    database: Database, request_id: str, programme: Programme, now_s: int
+    database: Database,
+    request_id: str,
+    programme: Programme,
+    now_s: int,
+    known: KnownGrants | None = None,
 ) -> Grant:
     """Derive the grant of a request from the signatures on record.
+
+    Args:
+        database: Rows.
+        request_id: The request's id.
+        programme: The programme in force.
+        now_s: Unix seconds now.
+        known: Grants derived before; the same bytes are not verified twice.
 
     Raises:
         GovernError: The documents make no grant; the message says why.
         SealError: A signature does not hold.
         NotFoundError: There is no such request.
     """
-    file = request_file(database, request_id)
-    return check_grant(file.document, file.approvals, programme, now_utc_s=now_s)
+    request, approvals = _documents(database, request_id)
+    known = known or KnownGrants()
+    grant = known.find((request, *approvals), programme)
+    if grant is not None and now_s < grant.request.expires_utc_s:
+        return grant
+    file = _parsed(request, approvals)
+    grant = check_grant(file.document, file.approvals, programme, now_utc_s=now_s)
+    known.keep((request, *approvals), programme, grant)
+    return grant

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from overt.protocol.canonical import Json, canonical_bytes, parse_json
 from overt.protocol.consent import document_digest
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from overt.protocol.programme import Anchor, Member, Programme
     from overt.vault.govern.registry import Registry
     from overt.vault.store.database import Database
+
+
+_NEWEST = (
+    select(ProgrammeRow.document)
+    .where(ProgrammeRow.programme_id == bindparam("id"))
+    .order_by(ProgrammeRow.version.desc())
+    .limit(1)
+)
 
 
 class Roster:
@@ -86,14 +94,15 @@ class Roster:
         Raises:
             VaultError: None was put into force.
         """
-        with self._database.read() as session:
-            row = self._newest(session)
-        if row is None:
+        with self._database.look() as connection:
+            found = connection.execute(_NEWEST, {"id": self.anchor.programme}).first()
+        if found is None:
             raise VaultError(
                 "The vault has no programme yet.",
                 remedy="Sign one with: overt programme create.",
             )
-        return row.document
+        document: bytes = found.document
+        return document
 
     def _newest(self, session: Session) -> ProgrammeRow | None:
         query = (

@@ -9,20 +9,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from overt.protocol.canonical import parse_json
 from overt.protocol.errors import DataError
 from overt.vault.store.rows import LogEntryRow, LogHeadRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlalchemy.orm import Session
 
     from overt.vault.store.database import Database
 
 LABELS = ("kind", "person", "subject")
 Numbered = tuple[int, bytes, bytes]  # number, salt, entry
 _PAGE = 1000
+_ADD = insert(LogEntryRow)
+_FIRST_HEAD = insert(LogHeadRow)
+_MOVE_HEAD = update(LogHeadRow).where(LogHeadRow.origin == bindparam("of"))
 
 
 class EntryBook:
@@ -37,8 +42,13 @@ class EntryBook:
         self._database = database
         self._origin = origin
 
-    def add(self, first: int, entries: Sequence[tuple[bytes, bytes]]) -> None:
-        """Store salts and entries from number `first` on, durably.
+    def add(
+        self,
+        first: int,
+        entries: Sequence[tuple[bytes, bytes]],
+        also: Sequence[Callable[[Session], None]] = (),
+    ) -> None:
+        """Store salts and entries from number `first` on, durably; `also` likewise.
 
         Raises:
             VaultError: The database refuses; nothing is stored.
@@ -53,7 +63,9 @@ class EntryBook:
             for offset, (salt, entry) in enumerate(entries)
         ]
         with self._database.write() as session:
-            session.execute(insert(LogEntryRow), rows)
+            session.connection().execute(_ADD, rows)
+            for change in also:
+                change(session)
 
     def count(self) -> int:
         """Return how many entries there are."""
@@ -77,8 +89,12 @@ class EntryBook:
         Raises:
             VaultError: The database refuses.
         """
+        head = {"origin": self._origin, "size": size, "root": root}
         with self._database.write() as session:
-            session.merge(LogHeadRow(origin=self._origin, size=size, root=root))
+            connection = session.connection()
+            moved = {"of": self._origin, "size": size, "root": root}
+            if not connection.execute(_MOVE_HEAD, moved).rowcount:
+                connection.execute(_FIRST_HEAD, head)
 
     def entry(self, number: int) -> Numbered | None:
         """Return an entry with its salt; nothing where it is erased or not there."""

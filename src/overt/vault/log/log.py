@@ -32,13 +32,14 @@ from overt.vault.log.folder import LogFolder
 from overt.vault.log.frontier import Frontier, Growth
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
         Ed25519PrivateKey,
         Ed25519PublicKey,
     )
+    from sqlalchemy.orm import Session
 
     from overt.vault.store.database import Database
 
@@ -54,6 +55,7 @@ class _Ticket:
     """Entries of one caller on their way into a commit."""
 
     entries: Sequence[bytes]
+    also: Callable[[Session], None] | None = None
     first: int = -1
     error: Exception | None = None
     done: threading.Event = field(default_factory=threading.Event)
@@ -91,15 +93,24 @@ class Log:
         """How many entries the signed checkpoint covers."""
         return self._frontier.size
 
-    def append(self, entries: Sequence[bytes]) -> list[int]:
+    def append(
+        self,
+        entries: Sequence[bytes],
+        also: Callable[[Session], None] | None = None,
+    ) -> list[int]:
         """Append entries and return their numbers, once all is durable and signed.
+
+        Args:
+            entries: Canonical bytes.
+            also: Changes rows in the transaction that holds the entries, so that they
+                need no commit of their own.
 
         Raises:
             VaultError: They could not be made durable; none of them is in the log.
         """
         if not entries:
             return []
-        ticket = _Ticket(entries)
+        ticket = _Ticket(entries, also)
         with self._queue:
             self._waiting.append(ticket)
         with self._commits:
@@ -156,7 +167,10 @@ class Log:
             if self._torn:
                 self._frontier = self._recover()
                 self._torn = False
-            first = self._commit([each for one in tickets for each in one.entries])
+            first = self._commit(
+                [each for one in tickets for each in one.entries],
+                [one.also for one in tickets if one.also is not None],
+            )
         except (OvertError, OSError) as error:
             self._torn = True
             for ticket in tickets:
@@ -168,14 +182,16 @@ class Log:
             first += len(ticket.entries)
             ticket.done.set()
 
-    def _commit(self, entries: list[bytes]) -> int:
+    def _commit(
+        self, entries: list[bytes], also: Sequence[Callable[[Session], None]]
+    ) -> int:
         first = self._frontier.size
         salted = [(secrets.token_bytes(SALT_BYTES), entry) for entry in entries]
         growth = Growth(self._frontier)
         for salt, entry in salted:
             growth.add(leaf_commitment(salt, entry))
         frontier = growth.finish()
-        self._book.add(first, salted)
+        self._book.add(first, salted, also)
         for path, data in growth.files.items():
             self._folder.write(path, data)
         self._sign(frontier)
