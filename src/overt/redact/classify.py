@@ -17,9 +17,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-import tldextract
-
 from overt.redact.lists import read
+from overt.redact.sites import registered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -116,7 +115,7 @@ class _Facts(NamedTuple):
 
 def _facts(app: str, url: str, title: str, page: str) -> _Facts:
     host, path = _place(url)
-    domain, suffix = _registered(host)
+    domain, suffix = registered(host)
     words = frozenset(re.split(r"[.\-_\d]+", host.removesuffix("." + suffix)))
     told = " ".join(_WORDS.findall(_plain(f"{title} / {path}")))
     return _Facts(
@@ -139,19 +138,6 @@ def _place(url: str) -> tuple[str, str]:
         return "", url
     path = unquote(f"{parts.path} {parts.query} {parts.fragment}")
     return _plain(host).rstrip("."), re.sub(r"[-_+/=&]", " ", path)
-
-
-@cache
-def _extract() -> tldextract.TLDExtract:
-    """The list of public suffixes that the package ships; nothing is fetched."""
-    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
-
-
-def _registered(host: str) -> tuple[str, str]:
-    if not host:
-        return "", ""
-    found = _extract()(host)
-    return f"{found.domain}.{found.suffix}".strip("."), found.suffix
 
 
 def _reasons(entry: Entry, facts: _Facts) -> Iterator[str]:

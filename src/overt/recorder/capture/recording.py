@@ -44,6 +44,7 @@ REST_NS = 300_000_000  # hands that did nothing for so long rest
 _TURN_NS = 50_000_000  # between two looks at keys whose field is not known yet
 WRITE_NS = 400_000_000  # between two passes over what has settled
 COMMIT_NS = 1_000_000_000
+_FIRST_NS = 100_000_000  # both, until the first commit shows that it records
 _BEAT_NS = 2_000_000_000  # between two signs of life while nothing happens
 _FLOOR_NS = 1_000_000  # server time is cut to whole milliseconds
 _FOREVER_NS = 1 << 62
@@ -67,6 +68,7 @@ class Recording:
             CaptureError: The display cannot be recorded.
         """
         self._allow, self._sink = allow, sink
+        self._unproved_ns = sink.progress.last_commit_ns
         self._end_ns = _FOREVER_NS
         self._drained_ns = self._written_ns = self._committed_ns = 0
         self._acted_ns = time.monotonic_ns()
@@ -127,7 +129,7 @@ class Recording:
         if not self._hands_rest:
             due.append(self._drained_ns + DRAIN_NS)
         if self._stream.has_more:
-            due.append(self._written_ns + WRITE_NS)
+            due.append(self._written_ns + self._paced(WRITE_NS))
         if self._stream.quarantine.is_holding:
             due.append(now_ns + _TURN_NS)
         if (asks_ns := self._attention.next_ns()) is not None:
@@ -162,7 +164,13 @@ class Recording:
     def _is_write_due(self, now_ns: int) -> bool:
         if self._has_ended or now_ns - self._committed_ns >= _BEAT_NS:
             return True
-        return self._stream.has_more and now_ns - self._written_ns >= WRITE_NS
+        pace_ns = self._paced(WRITE_NS)
+        return self._stream.has_more and now_ns - self._written_ns >= pace_ns
+
+    def _paced(self, pace_ns: int) -> int:
+        """A pace; a quicker one until a commit of this recording is durable."""
+        is_proved = self._sink.progress.last_commit_ns != self._unproved_ns
+        return pace_ns if is_proved else _FIRST_NS
 
     def mark(self, mark: MarkRecord) -> None:
         """Take a mark that a person made."""
@@ -285,7 +293,7 @@ class Recording:
         if self._sink.is_full() and not self._is_rotating():
             self._rotate()
         self._written_ns = now_ns
-        if now_ns - self._committed_ns >= COMMIT_NS:
+        if now_ns - self._committed_ns >= self._paced(COMMIT_NS):
             self._courier.post(self._sink.commit)
             self._committed_ns = now_ns
 

@@ -2,7 +2,8 @@
 
 Input: a state in words. Output: an RGB bitmap of a fixed size, the same bytes in the
 process that shows it and in the recorder that checks that it is seen. The font comes
-with Pillow, so that no machine's fonts matter.
+with Pillow, so that no machine's fonts matter. numpy is loaded by `draw_badge` alone:
+the process that shows badges does without.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 if TYPE_CHECKING:
@@ -49,6 +49,14 @@ class Badge:
 @lru_cache(maxsize=16)
 def draw_badge(badge: Badge) -> Pixels:
     """Return a badge's pixels, uint8 (24, 190, 3)."""
+    import numpy as np
+
+    return np.asarray(drawn(badge)).copy()
+
+
+@lru_cache(maxsize=16)
+def drawn(badge: Badge) -> Image.Image:
+    """Return a badge as an RGB picture; whoever has it does not change it."""
     paper = _ALARM if badge.tone == "alarm" else _PAPER
     image = Image.new("RGB", (WIDTH_PX, HEIGHT_PX), paper)
     pen = ImageDraw.Draw(image)
@@ -59,7 +67,7 @@ def draw_badge(badge: Badge) -> Pixels:
     font = ImageFont.load_default(_FONT_PX)
     text = _cut(badge.text, font)
     pen.text((_TEXT_X, HEIGHT_PX / 2), text, _INK, font, anchor="lm")
-    return np.asarray(image).copy()
+    return image
 
 
 def _dot(colour: tuple[int, int, int], paper: tuple[int, int, int]) -> Image.Image:

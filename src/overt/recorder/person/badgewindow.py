@@ -18,7 +18,6 @@ import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-import numpy as np
 from Xlib import XK, X
 from Xlib import error as xerror
 
@@ -28,9 +27,9 @@ from overt.recorder.person.badge import (
     MENU_PX,
     WIDTH_PX,
     Badge,
-    draw_badge,
+    drawn,
 )
-from overt.recorder.person.eyes import places
+from overt.recorder.person.places import places
 
 if TYPE_CHECKING:
     from Xlib import display as xdisplay
@@ -73,12 +72,9 @@ class _Window:
         self.draw()
 
     def draw(self) -> None:
-        pixels = draw_badge(self._badge)
-        blue_first = np.zeros((HEIGHT_PX, WIDTH_PX, 4), np.uint8)
-        blue_first[:, :, :3] = pixels[:, :, ::-1]
         self._window.put_image(
             *(self._context, 0, 0, WIDTH_PX, HEIGHT_PX, X.ZPixmap, self._depth, 0),
-            blue_first.tobytes(),
+            drawn(self._badge).tobytes("raw", "BGRX"),
         )
 
     def rise(self) -> None:

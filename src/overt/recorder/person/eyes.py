@@ -1,7 +1,7 @@
-"""Where the indicator belongs: one badge on each monitor, and whether it is there.
+"""Whether the indicator is really on the screen: a badge in its place on each monitor.
 
-Input: an X display with RANDR. Output: places in root pixels, and the pixels that stand
-there. It never shows anything.
+Input: an X display, the badges that may stand there. Output: whether the pixels are
+those of one of them. It never shows anything.
 """
 
 from __future__ import annotations
@@ -11,56 +11,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from Xlib import X
 from Xlib import error as xerror
-from Xlib.ext import randr
 
-from overt.desktop.types import Rect
 from overt.desktop.x11.wire import connect
-from overt.recorder.person.badge import (
-    HEIGHT_PX,
-    MARGIN_PX,
-    WIDTH_PX,
-    Badge,
-    draw_badge,
-)
+from overt.recorder.person.badge import Badge, draw_badge
+from overt.recorder.person.places import places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from Xlib import display as xdisplay
-
+    from overt.desktop.types import Rect
     from overt.protocol.records import Pixels
 
 _SEEN_SHARE = 0.97  # of the badge's pixels must be right: a tooltip may hide a corner
 _FAULTS = (xerror.ConnectionClosedError, xerror.XError, OSError)
-
-
-def monitors(display: xdisplay.Display) -> list[Rect]:
-    """Return the monitors of a display; the whole screen where none is known.
-
-    Monitors that show the same are one.
-    """
-    root = display.screen().root
-    whole = root.get_geometry()
-    found: list[Rect] = []
-    if display.has_extension("RANDR"):
-        for one in randr.get_monitors(root, is_active=True).monitors:
-            rect = Rect(one.x, one.y, one.width_in_pixels, one.height_in_pixels)
-            if rect.width and rect.height and rect not in found:
-                found.append(rect)
-    return found or [Rect(0, 0, whole.width, whole.height)]
-
-
-def places(display: xdisplay.Display) -> list[Rect]:
-    """Return where a badge belongs on each monitor: its top right corner."""
-    return [
-        Rect(
-            max(one.right - WIDTH_PX - MARGIN_PX, one.x),
-            one.y + MARGIN_PX,
-            WIDTH_PX,
-            HEIGHT_PX,
-        )
-        for one in monitors(display)
-    ]
 
 
 def indicator_seen(shown: Pixels, badges: Sequence[Badge]) -> bool:

@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter
 
+from overt.desktop.types import Rect
 from overt.protocol.errors import CaptureError
 from overt.recorder.person.badge import Badge
 from overt.recorder.person.eyes import Eyes, indicator_seen
@@ -31,14 +32,14 @@ class Indicator:
     """Starts, tells and watches the indicator.
 
     Attributes:
-        rect: Where it is on the first monitor, in root pixels.
+        rect: Where it is on the first monitor, in root pixels, once it is up.
     """
 
     def __init__(self, display: str) -> None:
-        """Start the process and wait until its windows are up.
+        """Start the process; `wait_until_up` before anything is recorded.
 
         Raises:
-            CaptureError: It does not come up.
+            CaptureError: The display cannot be opened.
         """
         self._eyes = Eyes(display)
         self._process = subprocess.Popen(
@@ -51,9 +52,26 @@ class Indicator:
         self._told_s = self._looked_s = 0.0
         self._missed_s: float | None = None  # since when every look missed a badge
         self._pending, self._said = b"", Counter[bytes]()
-        self._wait_until_up()
-        self.rect = self._eyes.places()[0]
-        self.show(self._badges[0])
+        self.rect = Rect(0, 0, 0, 0)
+
+    def wait_until_up(self) -> None:
+        """Return when its windows are up.
+
+        Raises:
+            CaptureError: They do not come up; the process is ended.
+        """
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            self._read(0.1)
+            if self._said[b"up"] and (spots := self._eyes.places()):
+                self.rect = spots[0]
+                self.show(self._badges[0])
+                return
+        self.close()
+        raise CaptureError(
+            "The indicator does not come up, so nothing is recorded.",
+            remedy="Run: overt doctor",
+        )
 
     def show(self, badge: Badge) -> None:
         """Tell the indicator what to say; the same again counts as a sign of life."""
@@ -116,18 +134,6 @@ class Indicator:
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._eyes.close()
-
-    def _wait_until_up(self) -> None:
-        deadline = time.monotonic() + _START_S
-        while time.monotonic() < deadline and self._process.poll() is None:
-            self._read(0.1)
-            if self._said[b"up"]:
-                return
-        self.close()
-        raise CaptureError(
-            "The indicator does not come up, so nothing is recorded.",
-            remedy="Run: overt doctor",
-        )
 
     def _was_said(self, word: bytes) -> bool:
         self._read(0)

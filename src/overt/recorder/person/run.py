@@ -150,8 +150,9 @@ def record(
         _check_allowed(keeper, permission)
         if problems := missing(display):
             raise CaptureError(problems[0], remedy="Run: overt doctor")
-        mask = masking(keeper.programme)
-        with recording_lock(who.home):
+        indicator = Indicator(display)  # comes up meanwhile
+        with contextlib.closing(indicator), recording_lock(who.home):
+            mask = masking(keeper.programme)
             expire_now(who.home, keeper.programme)
             session = new_id("sess")
             sink = _sink(who, keeper.programme, session, permission)
@@ -170,7 +171,8 @@ def record(
                 recorder = Recorder(display, allow, source, sink, mask, names)
                 meter = Meter(who.home, wishes)
                 grounds = OnGrounds(permission, allow, presence, meter, display)
-                with _steering(who, session, grounds, (display, names)) as steering:
+                seen = display, indicator, names
+                with _steering(who, session, grounds, seen) as steering:
                     ready(session)
                     recorder.run(steering)
     if not steering.ended_by_person:
@@ -262,15 +264,18 @@ def _sink(
 
 @contextlib.contextmanager
 def _steering(
-    who: Participant, session: str, grounds: OnGrounds, at: tuple[str, Names]
+    who: Participant,
+    session: str,
+    grounds: OnGrounds,
+    seen: tuple[str, Indicator, Names],
 ) -> Iterator[PersonSteering]:
-    """Put up the indicator and the control socket; take both down at the end."""
-    display, names = at
+    """Put up the control socket and wait for the indicator."""
+    display, indicator, names = seen
     with contextlib.ExitStack() as stack:
         control = stack.enter_context(
             contextlib.closing(ControlServer(who.home, display))
         )
-        indicator = stack.enter_context(contextlib.closing(Indicator(display)))
+        indicator.wait_until_up()
         device = who.identity.device
         hand = Hand(who.home, session, device, grounds, indicator, control, names)
         steering = PersonSteering(hand)

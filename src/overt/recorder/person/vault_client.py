@@ -9,25 +9,21 @@ anything that is not sealed or a signed paper.
 from __future__ import annotations
 
 import secrets
-import ssl
 import time
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Self
-
-import httpx
+from urllib.parse import urlsplit
 
 from overt.protocol import routes
 from overt.protocol.calls import sign_call
 from overt.protocol.canonical import Json, canonical_bytes, parse_json
 from overt.protocol.errors import NetworkError, UsageError, VaultError
 from overt.protocol.refusal import refusal
+from overt.recorder.person.httpcalls import AWAY, MOST_BYTES, Server
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_TIMEOUT = httpx.Timeout(10.0, connect=3.0, write=60.0)
-_MOST_ANSWER = 16 << 20
 
 
 def check_server(server: str) -> str:
@@ -37,12 +33,13 @@ def check_server(server: str) -> str:
         UsageError: It is no http(s) address, or plain HTTP beyond this machine.
     """
     try:
-        url = httpx.URL(server)
-    except (httpx.InvalidURL, TypeError) as error:
+        url = urlsplit(server)
+        host, _ = url.hostname, url.port
+    except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{server!r:.80} is no server address.") from error
-    if url.scheme == "https" and url.host:
+    if url.scheme == "https" and host:
         return server
-    if url.scheme == "http" and url.host in _LOOPBACK:
+    if url.scheme == "http" and host in _LOOPBACK:
         return server
     raise UsageError(
         f"{server!r:.80} is no safe server address.",
@@ -50,38 +47,17 @@ def check_server(server: str) -> str:
     )
 
 
-def _trust(server: str) -> ssl.SSLContext:
-    """Return whom TLS trusts; plain HTTP needs nobody, and loading CAs takes long."""
-    if server.startswith("https:"):
-        return httpx.create_ssl_context(trust_env=False)
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
 class VaultClient:
     """Calls to one vault, as one device or as nobody."""
 
-    def __init__(
-        self,
-        server: str,
-        key: Ed25519PrivateKey | None = None,
-        *,
-        transport: httpx.BaseTransport | None = None,
-        timeout: httpx.Timeout | float = _TIMEOUT,
-    ) -> None:
+    def __init__(self, server: str, key: Ed25519PrivateKey | None = None) -> None:
         """Take the server's address and the device key that signs the calls.
 
         Raises:
             UsageError: The address may not be talked to.
         """
         self.server, self._key = check_server(server), key
-        self._http = httpx.Client(
-            base_url=server,
-            transport=transport,
-            timeout=timeout,
-            follow_redirects=False,
-            trust_env=False,
-            verify=_trust(server),
-        )
+        self._http = Server(server)
 
     def __enter__(self) -> Self:
         return self
@@ -135,7 +111,7 @@ class VaultClient:
 
     def log_file(self, path: str) -> bytes:
         """Fetch a file of the log by its path; it is public."""
-        return self._send(self._http.build_request("GET", f"{routes.LOG}/{path}"))
+        return self._send("GET", f"{self._http.prefix}{routes.LOG}/{path}", {}, b"")
 
     def health(self) -> Json:
         """Ask whether the vault is there."""
@@ -160,46 +136,50 @@ class VaultClient:
         if isinstance(body, dict):
             raw = canonical_bytes(body)
         kind = "application/octet-stream" if body is raw else "application/json"
-        request = self._http.build_request(
-            method, path, content=raw, headers={"Content-Type": kind}
-        )
+        headers, target = {"Content-Type": kind}, self._http.prefix + path
         if signed:
-            self._sign(request, raw)
-        return self._answer(request)
+            headers["Authorization"] = self._proof(method, target, raw)
+        answer = self._send(method, target, headers, raw)
+        return parse_json(answer, what="The server's answer")
 
-    def _sign(self, request: httpx.Request, body: bytes) -> None:
+    def _proof(self, method: str, target: str, body: bytes) -> str:
         if self._key is None:
             raise UsageError("This call needs the device key.")
-        request.headers["Authorization"] = sign_call(
+        return sign_call(
             self._key,
-            method=request.method,
-            target=request.url.raw_path.decode("ascii"),
+            method=method,
+            target=target,
             body=body,
             utc_s=int(time.time()),
             nonce=secrets.token_hex(16),
         )
 
-    def _answer(self, request: httpx.Request) -> Json:
-        return parse_json(self._send(request), what="The server's answer")
-
-    def _send(self, request: httpx.Request) -> bytes:
+    def _send(
+        self, method: str, target: str, headers: dict[str, str], raw: bytes
+    ) -> bytes:
         try:
-            response = self._http.send(request)
-        except httpx.TransportError as error:
+            status, body = self._http.ask(method, target, headers, raw)
+        except AWAY as error:
             raise NetworkError(
                 f"The server {self.server} is away.",
                 remedy="What was recorded is kept; try again later.",
             ) from error
-        if response.is_redirect:
+        if 300 <= status < 400:
             raise VaultError(f"The server {self.server} sends elsewhere; refused.")
-        if len(response.content) > _MOST_ANSWER:
+        if len(body) > MOST_BYTES:
             raise VaultError(f"The server {self.server} answers with too much.")
-        if response.status_code == 404 and b'"Not Found"' in response.content:
-            raise VaultError(
-                f"The server {self.server} does not know {request.url.path}: it is"
-                " older than this recorder.",
-                remedy=f"It needs overt {version('overt')} or newer: tell who runs it.",
-            )
-        if response.is_error:
-            raise refusal(response.status_code, response.content, server=self.server)
-        return response.content
+        if status == 404 and b'"Not Found"' in body:
+            raise self._is_older(target)
+        if status >= 400:
+            raise refusal(status, body, server=self.server)
+        return body
+
+    def _is_older(self, target: str) -> VaultError:
+        from importlib.metadata import version
+
+        path = target.partition("?")[0]
+        return VaultError(
+            f"The server {self.server} does not know {path}: it is"
+            " older than this recorder.",
+            remedy=f"It needs overt {version('overt')} or newer: tell who runs it.",
+        )

@@ -42,6 +42,7 @@ def screen() -> Iterator[str]:
 @pytest.fixture
 def indicator(screen: str) -> Iterator[Indicator]:
     made = Indicator(screen)
+    made.wait_until_up()
     yield made
     made.close()
 
@@ -107,6 +108,7 @@ def test_unseen_for_two_seconds_is_a_problem(indicator: Indicator, screen: str) 
 @pytest.mark.display
 def test_its_death_is_known_at_once(screen: str) -> None:
     made = Indicator(screen)
+    made.wait_until_up()
     made._process.kill()
     made._process.wait()
     made.show(AMBER)
@@ -171,6 +173,7 @@ def test_every_monitor_has_a_badge_and_one_that_is_covered_counts(screen: str) -
         _set_monitor(client, f"HALF{number}", x)
     made = Indicator(screen)
     try:
+        made.wait_until_up()
         assert [one.x for one in made._eyes.places()] == [126, 446]
         assert _settle(made, RED, 1.5) == ""
         made._process.send_signal(signal.SIGSTOP)

@@ -1,0 +1,121 @@
+"""HTTP to one server, over the standard library: small to load, and it never wanders.
+
+Input: a request's method, path, headers and body. Output: status and body of the
+answer. Connections are kept and used again; several threads may call at once. It
+follows no redirect, uses no proxy, trusts nothing of the environment and takes no
+answer above 16 MiB. What a call means it does not know.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import ssl
+import threading
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONNECT_S, READ_S, WRITE_S = 3.0, 10.0, 60.0
+MOST_BYTES = 16 << 20
+AWAY = (OSError, HTTPException)  # what a call raises where no answer came
+
+
+class Reply(NamedTuple):
+    """An answer: its status and its body, of `MOST_BYTES` and one more at most."""
+
+    status: int
+    body: bytes
+
+
+class Server:
+    """One server, by its address."""
+
+    def __init__(self, url: str) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            url: `http(s)://host[:port][/prefix]`; every path is asked for below it.
+        """
+        parts = urlsplit(url)
+        self._host, self._port = parts.hostname or "", parts.port
+        self.prefix = parts.path.rstrip("/")
+        self._trust = _trust() if parts.scheme == "https" else None
+        self._lock = threading.Lock()
+        self._idle: list[HTTPConnection] = []
+
+    def ask(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Reply:
+        """Send one request and read its answer.
+
+        Args:
+            method: For example `GET`.
+            target: Path with query, the prefix included.
+            headers: What to send along.
+            body: The body; without one none is announced.
+
+        Raises:
+            OSError: No connection, or none of the bytes came in time.
+            HTTPException: What came is no HTTP.
+        """
+        connection = self._take()
+        try:
+            connection.sock.settimeout(WRITE_S)
+            connection.request(method, target, body or None, dict(headers))
+            connection.sock.settimeout(READ_S)
+            answer = connection.getresponse()
+            reply = Reply(answer.status, answer.read(MOST_BYTES + 1))
+        except BaseException:
+            connection.close()
+            raise
+        if answer.isclosed() and not answer.will_close:
+            with self._lock:
+                self._idle.append(connection)
+        else:
+            connection.close()
+        return reply
+
+    def close(self) -> None:
+        """Close what is connected and idle."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _take(self) -> HTTPConnection:
+        """A connection that the server has not closed meanwhile, or a new one."""
+        while True:
+            with self._lock:
+                connection = self._idle.pop() if self._idle else None
+            if connection is None:
+                return self._connected()
+            if not select.select([connection.sock], [], [], 0)[0]:
+                return connection
+            connection.close()
+
+    def _connected(self) -> HTTPConnection:
+        if self._trust is None:
+            connection = HTTPConnection(self._host, self._port, timeout=CONNECT_S)
+        else:
+            connection = HTTPSConnection(
+                self._host, self._port, timeout=CONNECT_S, context=self._trust
+            )
+        try:
+            connection.connect()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _trust() -> ssl.SSLContext:
+    """Whom TLS trusts: the authorities that certifi lists, else the system's."""
+    with contextlib.suppress(ImportError):
+        import certifi
+
+        return ssl.create_default_context(cafile=certifi.where())
+    return ssl.create_default_context()
