@@ -8,41 +8,42 @@ one bus. Never interprets what it carries; a call that fails or takes too long i
 
 from __future__ import annotations
 
+import select
 import time
 from collections import deque
 from contextlib import closing
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jeepney import (
     DBusAddress,
     HeaderFields,
     MatchRule,
+    Message,
     MessageType,
-    message_bus,
     new_method_call,
 )
-from jeepney.io.blocking import open_dbus_connection
+from jeepney.bus import get_bus
+from jeepney.io.blocking import open_dbus_connection, prep_socket
 
+from overt.desktop.a11y.messages import encode_call, reply_of, size_of
 from overt.protocol.errors import CaptureError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jeepney import Message
-
     from overt.desktop.a11y.focus import Ref
+    from overt.desktop.a11y.messages import Body
 
 CALL_S = 0.2
 ACCESSIBLE = "org.a11y.atspi.Accessible"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
-_REGISTRY = DBusAddress(
-    "/org/a11y/atspi/registry",
-    bus_name="org.a11y.atspi.Registry",
-    interface="org.a11y.atspi.Registry",
-)
+_REGISTRY = "org.a11y.atspi.Registry"
+_BUS = "org.freedesktop.DBus"
 _ADDRESS = DBusAddress(
     "/org/a11y/bus", bus_name="org.a11y.Bus", interface="org.a11y.Bus"
 )
+_CHUNK_BYTES = 1 << 16
 _MISSING = "Install at-spi2-core and switch accessibility on for the session."
 
 
@@ -63,7 +64,7 @@ class Request(NamedTuple):
     ref: Ref
     interface: str
     member: str
-    signature: str | None = None
+    signature: str = ""
     body: tuple[Any, ...] = ()
 
 
@@ -86,20 +87,25 @@ class AccessibilityBus:
                 reply = session.send_and_get_reply(
                     new_method_call(_ADDRESS, "GetAddress"), timeout=5 * CALL_S
                 )
-            address = reply.body[0] if _is_return(reply) else ""
-            self._connection = open_dbus_connection(bus=address)
+            is_answer = reply.header.message_type is MessageType.method_return
+            address = reply.body[0] if is_answer else ""
+            self._socket = prep_socket(get_bus(address), timeout=5 * CALL_S)
         except (OSError, ValueError, KeyError, IndexError) as error:
             raise CaptureError(
                 "The accessibility bus does not answer.", remedy=_MISSING
             ) from error
+        self._serials, self._came = count(1), bytearray()
+        if self._ask_bus("Hello") is None:
+            self.close()
+            raise CaptureError("The accessibility bus refuses.", remedy=_MISSING)
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self._socket.close()
 
     def fileno(self) -> int:
         """Return the socket's descriptor, readable when a message waits."""
-        return int(self._connection.sock.fileno())
+        return int(self._socket.fileno())
 
     def subscribe(self, interface: str, member: str, event: str) -> None:
         """Ask applications to send an event, and the bus to pass it on.
@@ -113,15 +119,18 @@ class AccessibilityBus:
         rule = MatchRule(type="signal", interface=interface, member=member)
         if detail:
             rule.add_arg_condition(0, detail[0])
-        register = new_method_call(_REGISTRY, "RegisterEvent", "s", (event,))
-        for message in (message_bus.AddMatch(rule), register):
-            self._exchange([message], time.monotonic() + CALL_S)
+        self._ask_bus("AddMatch", "s", (rule.serialise(),))
+        registry = _REGISTRY, "/org/a11y/atspi/registry"
+        self.call(Request(registry, _REGISTRY, "RegisterEvent", "s", (event,)))
 
     def pid_of(self, bus_name: str) -> int:
         """Return the process behind a bus name; 0 where the bus does not know it."""
-        message = message_bus.GetConnectionUnixProcessID(bus_name)
-        (body,) = self._exchange([message], time.monotonic() + CALL_S)
-        return int(body[0]) if body else 0
+        pid = self._ask_bus("GetConnectionUnixProcessID", "s", (bus_name,))
+        return int(pid or 0)
+
+    def _ask_bus(self, member: str, signature: str = "", body: Body = ()) -> Any:
+        bus = _BUS, "/org/freedesktop/DBus"
+        return self.call(Request(bus, _BUS, member, signature, body))
 
     def call(self, request: Request, timeout_s: float = CALL_S) -> Any:
         """Return what a reply holds; None where none came in time."""
@@ -135,9 +144,20 @@ class AccessibilityBus:
             For each request the value, a tuple where the method returns several;
             None where it failed or no reply came in time.
         """
-        messages = [_message(request) for request in requests]
-        bodies = self._exchange(messages, time.monotonic() + timeout_s)
-        return [_value(body) for body in bodies]
+        deadline_s = time.monotonic() + timeout_s
+        places = {next(self._serials): place for place in range(len(requests))}
+        pairs = zip(places, requests, strict=True)
+        self._socket.sendall(
+            b"".join(encode_call(serial, *request) for serial, request in pairs)
+        )
+        values: list[Any] = [None] * len(requests)
+        while places and (message := self._receive(deadline_s)) is not None:
+            reply = reply_of(message)
+            if reply is None:
+                self._note(message)
+            elif (place := places.pop(reply.serial, None)) is not None:
+                values[place] = _value(reply.body)
+        return values
 
     def read_signals(self) -> None:
         """Take in what waits on the socket, without blocking.
@@ -145,45 +165,29 @@ class AccessibilityBus:
         Raises:
             OSError: The connection is gone.
         """
-        while True:
-            try:
-                self._note(self._connection.receive(timeout=0))
-            except TimeoutError:
-                return
+        while (message := self._receive(0)) is not None:
+            self._note(message)
 
-    def _exchange(
-        self, messages: Sequence[Message], deadline_s: float
-    ) -> list[tuple[Any, ...] | None]:
-        """Send all, then match replies by serial until the deadline."""
-        serials = [next(self._connection.outgoing_serial) for _ in messages]
-        places = {serial: place for place, serial in enumerate(serials)}
-        pairs = zip(messages, serials, strict=True)
-        data = b"".join(message.serialise(serial=serial) for message, serial in pairs)
-        self._connection.sock.sendall(data)
-        bodies: list[tuple[Any, ...] | None] = [None] * len(messages)
-        while places:
-            reply = self._receive(deadline_s)
-            if reply is None:
-                break
-            serial = reply.header.fields.get(HeaderFields.reply_serial, -1)
-            if serial in places:
-                place = places.pop(serial)
-                bodies[place] = reply.body if _is_return(reply) else None
-            else:
-                self._note(reply)
-        return bodies
+    def _receive(self, deadline_s: float) -> bytes | None:
+        """Return the next message; None where none came by then (monotonic)."""
+        came = self._came
+        while (size := size_of(came)) is None or len(came) < size:
+            left_s = max(deadline_s - time.monotonic(), 0)
+            if not select.select([self._socket], [], [], left_s)[0]:
+                return None
+            chunk = self._socket.recv(_CHUNK_BYTES)
+            if not chunk:
+                raise ConnectionResetError("The accessibility bus hung up.")
+            came += chunk
+        message = bytes(came[:size])
+        del came[:size]
+        return message
 
-    def _receive(self, deadline_s: float) -> Message | None:
-        left_s = deadline_s - time.monotonic()
-        try:
-            return self._connection.receive(timeout=max(left_s, 0))
-        except TimeoutError:
-            return None
-
-    def _note(self, message: Message) -> None:
-        if message.header.message_type is not MessageType.signal:
+    def _note(self, message: bytes) -> None:
+        found = Message.from_buffer(message)
+        if found.header.message_type is not MessageType.signal:
             return
-        fields = message.header.fields
+        fields = found.header.fields
         self.signals.append(
             Signal(
                 time.monotonic_ns(),
@@ -191,21 +195,10 @@ class AccessibilityBus:
                 fields.get(HeaderFields.path, ""),
                 fields.get(HeaderFields.interface, ""),
                 fields.get(HeaderFields.member, ""),
-                message.body,
+                found.body,
             )
         )
 
 
 def _value(body: tuple[Any, ...] | None) -> Any:
     return body[0] if body is not None and len(body) == 1 else body
-
-
-def _message(request: Request) -> Message:
-    address = DBusAddress(
-        request.ref[1], bus_name=request.ref[0], interface=request.interface
-    )
-    return new_method_call(address, request.member, request.signature, request.body)
-
-
-def _is_return(message: Message) -> bool:
-    return message.header.message_type is MessageType.method_return

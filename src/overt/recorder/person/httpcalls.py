@@ -12,16 +12,26 @@ import contextlib
 import select
 import ssl
 import threading
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import (
+    HTTPConnection,
+    HTTPException,
+    HTTPSConnection,
+    IncompleteRead,
+    RemoteDisconnected,
+)
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from http.client import HTTPResponse
 
 CONNECT_S, READ_S, WRITE_S = 3.0, 10.0, 60.0
 MOST_BYTES = 16 << 20
 AWAY = (OSError, HTTPException)  # what a call raises where no answer came
+# A server hangs up on a connection that was idle; it has not read what came then, and
+# a signed call that it did read it takes no second time.
+_HUNG_UP = (RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
 class Reply(NamedTuple):
@@ -62,13 +72,25 @@ class Server:
             OSError: No connection, or none of the bytes came in time.
             HTTPException: What came is no HTTP.
         """
-        connection = self._take()
+        while (connection := self._take()) is not None:
+            with contextlib.suppress(*_HUNG_UP):  # while this request was on its way
+                return self._asked(connection, method, target, headers, body)
+        return self._asked(self._connected(), method, target, headers, body)
+
+    def _asked(
+        self,
+        connection: HTTPConnection,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> Reply:
         try:
             connection.sock.settimeout(WRITE_S)
             connection.request(method, target, body or None, dict(headers))
             connection.sock.settimeout(READ_S)
             answer = connection.getresponse()
-            reply = Reply(answer.status, answer.read(MOST_BYTES + 1))
+            reply = Reply(answer.status, _read(answer))
         except BaseException:
             connection.close()
             raise
@@ -86,14 +108,12 @@ class Server:
         for connection in idle:
             connection.close()
 
-    def _take(self) -> HTTPConnection:
-        """A connection that the server has not closed meanwhile, or a new one."""
+    def _take(self) -> HTTPConnection | None:
+        """A connection that is still open, as far as is known here."""
         while True:
             with self._lock:
                 connection = self._idle.pop() if self._idle else None
-            if connection is None:
-                return self._connected()
-            if not select.select([connection.sock], [], [], 0)[0]:
+            if connection is None or not select.select([connection.sock], [], [], 0)[0]:
                 return connection
             connection.close()
 
@@ -110,6 +130,13 @@ class Server:
             connection.close()
             raise
         return connection
+
+
+def _read(answer: HTTPResponse) -> bytes:
+    body = answer.read(MOST_BYTES + 1)
+    if answer.length and len(body) <= MOST_BYTES:
+        raise IncompleteRead(body, answer.length)
+    return body
 
 
 def _trust() -> ssl.SSLContext:

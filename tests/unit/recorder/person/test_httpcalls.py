@@ -95,13 +95,16 @@ def test_an_endless_answer_is_cut(url: str, monkeypatch: pytest.MonkeyPatch) -> 
         assert server._idle == []
 
 
-def test_what_is_no_http_counts_as_away() -> None:
+@pytest.mark.parametrize(
+    "said", [b"SSH-2.0-x\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"]
+)
+def test_half_an_answer_and_what_is_no_http_count_as_away(said: bytes) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def answer() -> None:
         with closing(listener.accept()[0]) as one:
             one.recv(4096)
-            one.sendall(b"SSH-2.0-x\r\n")
+            one.sendall(said)
 
     thread = threading.Thread(target=answer)
     thread.start()
