@@ -60,6 +60,9 @@ class Accessibility:
         session_bus: D-Bus address of the session bus; by default the one of the
             environment (DBUS_SESSION_BUS_ADDRESS).
 
+    Attributes:
+        is_late: Whether the last tree was not read to its end for want of time.
+
     Raises:
         CaptureError: The session has no accessibility bus.
     """
@@ -81,6 +84,7 @@ class Accessibility:
         self._page_changed = False
         self._secrets: set[Ref] = set()  # fields that are or were passwords
         self._secrets_changed = False
+        self.is_late = False
 
     def close(self) -> None:
         """Close the connection."""
@@ -221,6 +225,7 @@ class Accessibility:
             300; and whether something was left out.
         """
         window = self._applications.active_window(pid)
+        self.is_late = window is None
         if window is None:
             return [], True
         reader = TreeReader(self._bus, budget_s=budget_s)
@@ -230,6 +235,7 @@ class Accessibility:
         if document is None or not self._fills(document, window):
             reader.read(window, without=document)
         self._meet(reader.secrets)
+        self.is_late = reader.is_late
         return reader.nodes, reader.truncated
 
     def _fills(self, document: Ref, window: Ref) -> bool:

@@ -47,6 +47,7 @@ class TreeReader:
     Attributes:
         nodes: What has been read.
         truncated: Whether something was left out.
+        is_late: Whether that was for want of time: more time would tell more.
         secrets: Password fields among them.
     """
 
@@ -63,7 +64,7 @@ class TreeReader:
         self._frame: Extents | None = None
         self._texts: list[tuple[Ref, str]] = []
         self.nodes: list[Node] = []
-        self.truncated = False
+        self.truncated = self.is_late = False
         self.secrets: list[Ref] = []
 
     def read(self, top: Ref, *, without: Ref | None = None) -> None:
@@ -126,10 +127,12 @@ class TreeReader:
         """Ask all at once; what does not answer within the budget is None."""
         left_s = self._until_s - time.monotonic()
         if left_s <= 0:
-            self.truncated |= bool(requests)
-            return [None] * len(requests)
-        replies = self._bus.call_all(requests, left_s)
-        self.truncated |= time.monotonic() >= self._until_s
+            self.is_late |= bool(requests)
+            replies = [None] * len(requests)
+        else:
+            replies = self._bus.call_all(requests, left_s)
+            self.is_late |= time.monotonic() >= self._until_s
+        self.truncated |= self.is_late
         return replies
 
     def _add(self, node: Node) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from overt.desktop.a11y.focus import FocusChange
 from overt.protocol.records import ContextRecord, EventArray, EventKind, Level
-from overt.recorder.capture.context import Answer, Url
+from overt.recorder.capture.context import Answer, TreeRead, Url
 from overt.recorder.capture.secretplaces import Places, SecretPlaces
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _SLOW_TREE_NS = 2_000_000_000  # where little did, as while somebody types
 _WHEEL = range(4, 8)
 _WHEEL_NS = 300_000_000  # turns of the wheel closer than this are one burst
 _MUCH = 8  # a change of this part of the screen is much
-_MOST_CUT = 4
+_MOST_LATE = 4
 
 
 class ContextSource(Protocol):
@@ -98,7 +98,7 @@ class Attention:
         self._asked_places_ns = self._filmed_ns = 0
         self._uncovered: list[Rect] = []
         self.secret_places = SecretPlaces()
-        self._cut_trees = 0
+        self._late_trees = 0
 
     def url_of(self, window: Window) -> str | None:
         """URL of a window; known of the active one alone."""
@@ -211,7 +211,8 @@ class Attention:
             match told:
                 case ContextRecord():
                     stream.add(told)
-                    self._hear_tree(told)
+                case TreeRead(is_late):
+                    self._hear_tree(is_late=is_late)
                 case FocusChange():
                     stream.quarantine.add_focus(told)
                 case Answer(asked_ns, answered_ns, focus):
@@ -225,13 +226,11 @@ class Attention:
             self._url = None
         return self._url != before
 
-    def _hear_tree(self, told: ContextRecord) -> None:
-        """A screen that was told in part is asked for again, a few times."""
-        if told.kind == "tree":
-            cut = bool(told.body.get("truncated"))
-            self._cut_trees = self._cut_trees + 1 if cut else 0
-            if cut and self._cut_trees <= _MOST_CUT:
-                self._tree_due = self._is_new = True
+    def _hear_tree(self, *, is_late: bool) -> None:
+        """A screen that was not told to its end is asked for again, a few times."""
+        self._late_trees = self._late_trees + 1 if is_late else 0
+        if is_late and self._late_trees <= _MOST_LATE:
+            self._tree_due = self._is_new = True
 
     def _hear_url(self, t_ns: int, url: str | None) -> None:
         """A page that does not say its URL yet keeps the old one for a moment.

@@ -62,7 +62,18 @@ class Url:
     url: str | None
 
 
-Told = ContextRecord | FocusChange | Answer | Url | Places
+@dataclass(frozen=True, slots=True)
+class TreeRead:
+    """A tree was read.
+
+    Attributes:
+        is_late: Whether not to its end, for want of time.
+    """
+
+    is_late: bool
+
+
+Told = ContextRecord | FocusChange | Answer | Url | Places | TreeRead
 
 
 class ContextThread:
@@ -149,12 +160,13 @@ class ContextThread:
         self._wake()
 
     def _tree(self, a11y: Accessibility, t_ns: int, pid: int) -> list[Told]:
-        """Read a tree; after one that was cut there is more time for the next."""
+        """Read a tree; after one that took too long there is more time for the next."""
         nodes, truncated = a11y.tree(pid, self._tree_budget_s)
         grown_s = min(2 * self._tree_budget_s, _LONGEST_TREE_S)
-        self._tree_budget_s = grown_s if truncated else BUDGET_S
+        self._tree_budget_s = grown_s if a11y.is_late else BUDGET_S
         body = {"nodes": nodes, "truncated": truncated}
-        return [ContextRecord(t_ns, "tree", body)] if nodes else []
+        record = ContextRecord(t_ns, "tree", body)
+        return [record, TreeRead(a11y.is_late)] if nodes else []
 
     def _wake(self) -> None:
         os.eventfd_write(self._wake_fd, 1)

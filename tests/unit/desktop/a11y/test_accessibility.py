@@ -103,9 +103,11 @@ def test_tree_says_when_it_is_cut_short(session: Any, a11y: Accessibility) -> No
     few.read(window)
     assert len(few.nodes) == 5
     assert few.truncated
+    assert not few.is_late
     quick = TreeReader(a11y._bus, budget_s=0.001)
     quick.read(window)
     assert quick.truncated
+    assert quick.is_late
 
 
 def test_process_without_accessibility_is_unknown(a11y: Accessibility) -> None:
