@@ -303,6 +303,20 @@ def decide(
         withdrawn: Whether the participant has withdrawn.
         boottime_ns: CLOCK_BOOTTIME now, nanoseconds.
     """
+    standing = decide_standing(programme, consent, withdrawn=withdrawn)
+    if isinstance(standing, Refused):
+        return standing
+    return decide_lease(programme, standing, lease, boottime_ns)
+
+
+def decide_standing(
+    programme: Programme, consent: ConsentRecord | None, *, withdrawn: bool
+) -> ConsentRecord | Refused:
+    """Say whether these papers allow recording, as far as no time counts.
+
+    Returns:
+        The consent record; or why they do not. The same papers have the same answer.
+    """
     if not programme.dpia_covers_this:
         return Refused(
             "no-dpia", "No signed DPIA covers this programme. Ask the steward."
@@ -311,9 +325,7 @@ def decide(
         return Refused("withdrawn", "You have withdrawn. Consent again to record.")
     if consent is None:
         return Refused("no-consent", "You have not consented. Run: overt consent give.")
-    return _decide_consent(programme, consent) or _decide_lease(
-        programme, consent, lease, boottime_ns
-    )
+    return _decide_consent(programme, consent) or consent
 
 
 def _decide_consent(programme: Programme, consent: ConsentRecord) -> Refused | None:
@@ -334,12 +346,13 @@ def _decide_consent(programme: Programme, consent: ConsentRecord) -> Refused | N
     return None
 
 
-def _decide_lease(
+def decide_lease(
     programme: Programme,
     consent: ConsentRecord,
     lease: HeldLease | None,
     boottime_ns: int,
 ) -> Allowed | Refused:
+    """Say whether the programme runs now, to somebody whose papers stand."""
     if lease is None or lease.remaining_s(boottime_ns, programme.lease_s) <= 0:
         return Refused(
             "no-lease", "No fresh word from the server; recording waits for it."

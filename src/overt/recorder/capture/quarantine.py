@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 GIVE_UP_NS: Final = 4 * SETTLE_NS  # a key this old without an answer is dropped
 _ANSWER_PATIENCE_NS: Final = 400_000_000  # then the question is asked anew
 
+# plain numbers: an enumeration's members are looked up too slowly for every turn
+_MOTION, _BUTTON_PRESS = int(EventKind.MOTION), int(EventKind.BUTTON_PRESS)
+_KEY_PRESS, _KEY_RELEASE = int(EventKind.KEY_PRESS), int(EventKind.KEY_RELEASE)
 _TAB_KEYS: Final = frozenset({0xFF09, 0xFE20, 0xFF89})  # Tab, back tab, keypad Tab
 _LEAVE_KEYS: Final = frozenset({0xFF0D, 0xFF8D, 0xFF1B})  # Return, Enter, Escape
 _COMMAND_MASK: Final = 0x04 | 0x08 | 0x40  # Control, Mod1 (Alt), Mod4 (Super)
@@ -57,6 +60,7 @@ class Quarantine:
         self._waiting: deque[EventArray] = deque()
         self._ordinal = 0  # of the next event to arrive
         self._released = 0  # ordinal of the first waiting event
+        self._presses: deque[int] = deque()  # when each waiting key went down
         self._history = FocusHistory()
         self._asked_ns: int | None = None
         self._answered_for_ns = -GIVE_UP_NS
@@ -68,10 +72,12 @@ class Quarantine:
         """Take input events in the order of the X server, `EVENT_DTYPE` (n,)."""
         if not len(events):
             return
-        for offset in np.flatnonzero(events["kind"] != EventKind.MOTION):
+        for offset in np.flatnonzero(events["kind"] != _MOTION):
             mover = _mover(events[offset], self._ordinal + int(offset))
             if mover is not None:
                 self._history.add_mover(mover)
+        presses = events["t_ns"][events["kind"] == _KEY_PRESS]
+        self._presses += presses.tolist()
         self._ordinal += len(events)
         self._waiting.append(events)
 
@@ -148,18 +154,19 @@ class Quarantine:
     ) -> tuple[npt.NDArray[np.bool_], int]:
         """Which events of a batch to keep, and how far the verdict reaches."""
         mask = np.ones(len(batch), dtype=bool)
-        for offset in np.flatnonzero(batch["kind"] != EventKind.MOTION):
+        for offset in np.flatnonzero(batch["kind"] != _MOTION):
             event = batch[offset]
             instant = (int(event["t_ns"]), self._released + int(offset))
-            if event["kind"] == EventKind.KEY_PRESS:
+            if event["kind"] == _KEY_PRESS:
                 verdict = self._decide(instant, now_ns)
                 if verdict is None:
                     return mask, int(offset)
+                self._presses.popleft()
                 self._settle(event, instant, verdict, marks)
                 mask[offset] = verdict
-            elif event["kind"] == EventKind.KEY_RELEASE:
+            elif event["kind"] == _KEY_RELEASE:
                 mask[offset] = self._held.pop(_key_of(event), False)
-            elif event["kind"] == EventKind.BUTTON_PRESS:
+            elif event["kind"] == _BUTTON_PRESS:
                 self._burst = None
         return mask, len(batch)
 
@@ -188,11 +195,7 @@ class Quarantine:
             marks.append(MarkRecord(instant[0], "secret"))
 
     def _first_press_ns(self) -> int | None:
-        for batch in self._waiting:
-            presses = np.flatnonzero(batch["kind"] == EventKind.KEY_PRESS)
-            if len(presses):
-                return int(batch["t_ns"][presses[0]])
-        return None
+        return self._presses[0] if self._presses else None
 
 
 def _key_of(event: np.void) -> tuple[int, int]:
@@ -207,9 +210,9 @@ def _mover(event: np.void, ordinal: int) -> Mover | None:
     """
     detail, state = int(event["detail"]), int(event["state"])
     at = (int(event["t_ns"]), ordinal)
-    if event["kind"] == EventKind.BUTTON_PRESS:
+    if event["kind"] == _BUTTON_PRESS:
         return Mover(at, strong=True) if detail in _POINTING_BUTTONS else None
-    if event["kind"] != EventKind.KEY_PRESS or detail in _MODIFIER_KEYS:
+    if event["kind"] != _KEY_PRESS or detail in _MODIFIER_KEYS:
         return None
     if detail in _TAB_KEYS:
         return Mover(at, strong=True)

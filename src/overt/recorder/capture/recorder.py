@@ -141,10 +141,11 @@ class Recorder:
         is_recording = self._recording is not None
         due_ns = self._asked_ns + _ASK_NS
         if is_recording and not self._is_called and now_ns < due_ns:
-            return replace(self._directive, marks=())
+            return self._directive
         self._asked_ns, self._is_called = now_ns, False
-        self._directive = steering.poll(self._sink.progress, is_recording=is_recording)
-        return self._directive
+        asked = steering.poll(self._sink.progress, is_recording=is_recording)
+        self._directive = replace(asked, marks=())
+        return asked
 
     def _open(self, selector: selectors.BaseSelector) -> None:
         self._recording = Recording(

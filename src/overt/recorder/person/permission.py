@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from overt.protocol.consent import Refused, decide
+from overt.protocol.consent import Refused, decide_lease, decide_standing
 from overt.protocol.errors import OvertError
 from overt.protocol.records import Level
 from overt.recorder.person.consenting import standing
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from overt.desktop.types import Stack, Window
     from overt.protocol.consent import Allowed, ConsentRecord
+    from overt.protocol.programme import Programme
     from overt.recorder.person.consenting import Standing
     from overt.recorder.person.home import Home
     from overt.recorder.person.wishes import WishesInForce
@@ -46,6 +47,7 @@ class Permission:
         self._asked_s, self._refusal = 0.0, "Not asked yet."
         self._papers: tuple[object, ...] = ()
         self._read: Standing | None = None
+        self._judged: tuple[Programme, Standing, ConsentRecord | Refused] | None = None
         self.data_types: tuple[str, ...] = ()
         self.consent = ""
 
@@ -61,17 +63,26 @@ class Permission:
             now = self._standing()
         except OvertError as error:
             return str(error)
-        decision = decide(
-            self._keeper.programme,
-            now.consent,
-            self._keeper.current(),
-            withdrawn=now.withdrawn,
-            boottime_ns=boottime_ns(),
-        )
+        programme = self._keeper.programme
+        consent = self._judgement(programme, now)
+        if isinstance(consent, Refused):
+            return consent.reason
+        held = self._keeper.current()
+        decision = decide_lease(programme, consent, held, boottime_ns())
         if isinstance(decision, Refused):
             fault = self._keeper.fault if decision.code == "no-lease" else ""
             return f"{decision.reason} {fault}".rstrip()
-        return self._hold(now.consent, decision)
+        return self._hold(consent, decision)
+
+    def _judgement(
+        self, programme: Programme, now: Standing
+    ) -> ConsentRecord | Refused:
+        """What the papers say; judged anew whenever one of them is another."""
+        judged = self._judged
+        if judged is None or judged[0] is not programme or judged[1] is not now:
+            said = decide_standing(programme, now.consent, withdrawn=now.withdrawn)
+            self._judged = judged = programme, now, said
+        return judged[2]
 
     def _standing(self) -> Standing:
         """What the participant has decided; read anew whenever a paper changed."""
@@ -81,12 +92,11 @@ class Permission:
             self._read = standing(self._home, self._device)
         return self._read
 
-    def _hold(self, consent: ConsentRecord | None, decision: Allowed) -> str:
+    def _hold(self, consent: ConsentRecord, decision: Allowed) -> str:
         """Take the first consent record; a later one is for another recording."""
-        record = consent.record if consent else ""
         if not self.consent:
-            self.consent, self.data_types = record, decision.data_types
-        if record != self.consent:
+            self.consent, self.data_types = consent.record, decision.data_types
+        if consent.record != self.consent:
             return "You have consented anew. Start recording again: overt record."
         return ""
 
