@@ -45,9 +45,15 @@ def test_replayed_frames_equal_screenshots_at_random_times(
     (segment,) = recorder.stop()
     frames = list(replay(segment).frames())
     assert frames[0][0].cause is FrameCause.KEYFRAME
+    dirty = [each.t_ns for each in segment.records if isinstance(each, DirtyRecord)]
+    compared = 0
     for at_ns, shot in shots:
-        shown = [pixels for frame, pixels in frames if frame.t_ns <= at_ns][-1]
+        frame, shown = [each for each in frames if each[0].t_ns <= at_ns][-1]
+        if any(frame.t_ns < t_ns <= at_ns for t_ns in dirty):
+            continue  # the recorder was held up, and says that it does not know
+        compared += 1
         assert np.array_equal(shown, shot)
+    assert compared >= 10
     window.destroy()
 
 
