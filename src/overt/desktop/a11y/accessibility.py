@@ -14,6 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from overt.desktop.a11y.applications import Applications
 from overt.desktop.a11y.bus import ACCESSIBLE, CALL_S, AccessibilityBus, Request, get
+from overt.desktop.a11y.embedded import (
+    Embedded,
+    documents_around,
+    embedding_of,
+    find_embedded,
+    url_of,
+)
 from overt.desktop.a11y.focus import PASSWORD_ROLE, UNKNOWN, Focus, FocusChange
 from overt.desktop.a11y.states import FOCUSED, is_shown, state_bits, state_names
 from overt.desktop.a11y.tree import (
@@ -28,7 +35,7 @@ from overt.desktop.types import Rect
 from overt.protocol.errors import CaptureError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from overt.desktop.a11y.bus import Signal
     from overt.desktop.a11y.focus import Ref
@@ -38,8 +45,6 @@ _EVENTS = (
     ("org.a11y.atspi.Event.Window", "Activate", "window:activate"),
     ("org.a11y.atspi.Event.Document", "LoadComplete", "document:load-complete"),
 )
-_DOCUMENT = "org.a11y.atspi.Document"
-_URL_ATTRIBUTES = ("DocURL", "URI")
 _SCREEN = 0
 _HOPS = 40
 _PASSWORD_NUMBER = 40  # ATSPI_ROLE_PASSWORD_TEXT
@@ -85,6 +90,7 @@ class Accessibility:
         self._secrets: set[Ref] = set()  # fields that are or were passwords
         self._secrets_changed = False
         self.is_late = False
+        self._holders: dict[Ref, str] = {}  # URL of the embedded document around
 
     def close(self) -> None:
         """Close the connection."""
@@ -149,12 +155,32 @@ class Accessibility:
 
     def _field(self, ref: Ref, role: str) -> Focus:
         """The focus on a field; a password is remembered."""
-        if not role:
+        embedding = self._embedding(ref) if role else None
+        if embedding is None:
             return UNKNOWN
-        focus = self._applications.focus_on(ref, role)
+        focus = self._applications.focus_on(ref, role, embedding)
         if focus.is_password:
             self._meet([ref])
         return focus
+
+    def _embedding(self, ref: Ref) -> str | None:
+        """URL of the embedded document around an object; None where not known."""
+        if ref not in self._holders:
+            embedding = embedding_of(self._bus, ref)
+            if embedding is None:
+                return None
+            self._holders[ref] = embedding
+        return self._holders[ref]
+
+    def embedded(self, pid: int) -> dict[Ref, Embedded] | None:
+        """Return the documents that the page of a process embeds and shows.
+
+        Returns:
+            None where the process did not tell in time; empty where its page is not
+            known (`document_url`).
+        """
+        page = self._documents.get(pid)
+        return find_embedded(self._bus, page) if page else {}
 
     def focused(self, pid: int) -> Focus | None:
         """Ask an application what has its focus.
@@ -179,13 +205,16 @@ class Accessibility:
         self._focused[ref[0]] = ref
         return self._still_focused(ref[0])
 
-    def element_at(self, pid: int, x_px: int, y_px: int) -> dict[str, Any] | None:
+    def element_at(
+        self, pid: int, x_px: int, y_px: int, within: Collection[Ref] | None = None
+    ) -> dict[str, Any] | None:
         """Return the element of a process at a point of the screen.
 
         Args:
             pid: Process that shows the window.
             x_px: Column of the root window.
             y_px: Row of the root window.
+            within: The embedded documents whose elements are wanted; None for all.
 
         Returns:
             {role, name, bounds [x, y, width, height], states}; None where not known.
@@ -198,27 +227,37 @@ class Accessibility:
             if inner is None or inner == element:
                 break
             element = inner
+        if within is not None:
+            around = documents_around(self._bus, element)
+            if around is None or (around[1:] and around[0] not in within):
+                return None
         return self._described(self._holder(element))
 
     def document_url(self, pid: int) -> str | None:
         """Return the URL of the document in a process's active window."""
         known = self._documents.get(pid)
-        url = self._url(known) if known else None
+        url = url_of(self._bus, known) if known else None
         if url is None:
             self._documents.pop(pid, None)
             window = self._applications.active_window(pid)
             document = find_document(self._bus, window, CALL_S) if window else None
             if document is not None:
                 self._documents[pid] = document
-                url = self._url(document)
+                url = url_of(self._bus, document)
         return url
 
-    def tree(self, pid: int, budget_s: float = BUDGET_S) -> tuple[list[Node], bool]:
+    def tree(
+        self,
+        pid: int,
+        budget_s: float = BUDGET_S,
+        within: Collection[Ref] | None = None,
+    ) -> tuple[list[Node], bool]:
         """Return what the active window of a process shows, and if it was cut short.
 
         Args:
             pid: The process.
             budget_s: Seconds that reading may take.
+            within: The embedded documents to read as well; None for all.
 
         Returns:
             Nodes `[role, name, x, y, width, height, states]` in root pixels, at most
@@ -231,9 +270,10 @@ class Accessibility:
         reader = TreeReader(self._bus, budget_s=budget_s)
         document = self._documents.get(pid)
         if document is not None:
-            reader.read(document)
+            reader.read(document, within=within)
         if document is None or not self._fills(document, window):
-            reader.read(window, without=document)
+            inside = None if document is None else within
+            reader.read(window, without=document, within=inside)
         self._meet(reader.secrets)
         self.is_late = reader.is_late
         return reader.nodes, reader.truncated
@@ -259,6 +299,7 @@ class Accessibility:
             self._page_changed |= signal.member in {"Activate", "LoadComplete"}
             if signal.member in {"Activate", "LoadComplete"}:
                 self._documents.clear()
+                self._holders.clear()
             return
         if tuple(signal.body[:2]) != ("focused", 1):
             return
@@ -317,14 +358,6 @@ class Accessibility:
             "bounds": list(extents),
             "states": state_names(state_bits(states)),
         }
-
-    def _url(self, document: Ref) -> str | None:
-        asked = [
-            Request(document, _DOCUMENT, "GetAttributeValue", "s", (attribute,))
-            for attribute in _URL_ATTRIBUTES
-        ]
-        replies = self._bus.call_all(asked, CALL_S)
-        return next((str(url) for url in replies if url), None)
 
 
 def _role_requests(ref: Ref) -> list[Request]:

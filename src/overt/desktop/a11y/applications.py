@@ -7,6 +7,7 @@ Output: references. Never reads names or texts of objects.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from overt.desktop.a11y.bus import ACCESSIBLE, AccessibilityBus, Request, get
@@ -55,10 +56,16 @@ class Applications:
         shown = [w for w, bits in zip(windows, states, strict=True) if is_shown(bits)]
         return next(iter([*active, *shown]), None)
 
-    def focus_on(self, ref: Ref, role: str) -> Focus:
-        """Return the focus on an object, with the trust that its toolkit earns."""
+    def focus_on(self, ref: Ref, role: str, embedded: str) -> Focus:
+        """Return the focus on an object, with the trust that its toolkit earns.
+
+        Args:
+            ref: The object.
+            role: Its role.
+            embedded: URL of the embedded document that holds it, if one does.
+        """
         toolkit, version = self._toolkit(ref[0])
-        return focus_of(ref, role, toolkit, version)
+        return replace(focus_of(ref, role, toolkit, version), embedded=embedded)
 
     def _toolkit(self, name: str) -> tuple[str, str]:
         known = self._toolkits.get(name)

@@ -29,12 +29,14 @@ class Focus:
         role: AT-SPI role name; empty where it could not be asked.
         is_password: Whether the role is that of a password field.
         trusted: Whether the toolkit tells password fields from others.
+        embedded: URL of the embedded document that holds it; empty where none does.
     """
 
     ref: Ref | None
     role: str
     is_password: bool
     trusted: bool
+    embedded: str = ""
 
     @property
     def keeps_keys(self) -> bool:

@@ -24,7 +24,7 @@ from overt.desktop.a11y.states import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from overt.desktop.a11y.focus import Ref
 
@@ -33,6 +33,7 @@ Extents = tuple[int, int, int, int]  # x, y, width, height in root pixels
 
 BUDGET_S = 0.05
 MAX_NODES = 300
+DOCUMENT_ROLE = "document web"
 COMPONENT = "org.a11y.atspi.Component"
 _TEXT = "org.a11y.atspi.Text"
 _SCREEN = 0  # AT-SPI's coordinate type for root pixels
@@ -59,6 +60,7 @@ class TreeReader:
         max_nodes: int = MAX_NODES,
     ) -> None:
         self._bus = bus
+        self._within: Collection[Ref] | None = None
         self._until_s = time.monotonic() + budget_s
         self._max_nodes = max_nodes
         self._frame: Extents | None = None
@@ -67,14 +69,22 @@ class TreeReader:
         self.truncated = self.is_late = False
         self.secrets: list[Ref] = []
 
-    def read(self, top: Ref, *, without: Ref | None = None) -> None:
+    def read(
+        self,
+        top: Ref,
+        *,
+        without: Ref | None = None,
+        within: Collection[Ref] | None = None,
+    ) -> None:
         """Add what is shown of an object, from the top down, then its words.
 
         Args:
             top: A window or a document.
             without: An object to leave out with all that is below it.
+            within: The web documents below the top to read as well; None for all.
         """
         level = [top]
+        self._within = None if within is None else {top, *within}
         for _ in range(_LEVELS):
             level = self._read_level([ref for ref in level if ref != without])
             if not level:
@@ -91,6 +101,10 @@ class TreeReader:
             role, name, extents, children = replies[4 * place : 4 * place + 4]
             self._frame = self._frame or extents
             if role is None or extents is None or not self._is_inside(extents):
+                continue
+            if role == DOCUMENT_ROLE and not (
+                self._within is None or ref in self._within
+            ):
                 continue
             below += [(str(bus), str(path)) for bus, path in children or ()]
             if role == PASSWORD_ROLE:
@@ -175,7 +189,17 @@ def find_focused(bus: AccessibilityBus, window: Ref, budget_s: float) -> Ref | N
 def find_document(bus: AccessibilityBus, window: Ref, budget_s: float) -> Ref | None:
     """Return the first shown web document of a window, level by level."""
     walk = _walk(bus, window, budget_s)
-    return next((ref for ref, role, _ in walk if role == "document web"), None)
+    return next((ref for ref, role, _ in walk if role == DOCUMENT_ROLE), None)
+
+
+def find_documents(
+    bus: AccessibilityBus, page: Ref, budget_s: float
+) -> list[Ref] | None:
+    """Return the shown web documents below a page; None where that takes longer."""
+    until_s = time.monotonic() + budget_s
+    walk = list(_walk(bus, page, budget_s))
+    found = [ref for ref, role, _ in walk if role == DOCUMENT_ROLE and ref != page]
+    return found if time.monotonic() < until_s else None
 
 
 def _walk(

@@ -9,10 +9,12 @@ asked for its focus and URL alone.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from overt.desktop.a11y.focus import FocusChange
 from overt.protocol.records import ContextRecord, EventArray, EventKind, Level
+from overt.recorder.capture.allowance import strictest
 from overt.recorder.capture.context import Answer, TreeRead, Url
 from overt.recorder.capture.secretplaces import Places, SecretPlaces
 
@@ -21,13 +23,15 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from overt.desktop.a11y.focus import Focus, Ref
     from overt.desktop.types import Rect, Window
     from overt.recorder.capture.allowance import AllowList, View
-    from overt.recorder.capture.context import Told
+    from overt.recorder.capture.context import Told, Within
     from overt.recorder.capture.stream import Stream
 
 _SILENCE_NS = 350_000_000  # for less than this an unanswered URL stays what it was
 _ASK_AGAIN_NS = 100_000_000
+_LOOK_AGAIN_NS = 250_000_000  # a page for what it embeds; less than pictures wait
 _QUIET_NS = 120_000_000  # a screen without change for so long has settled
 _TREE_NS = 400_000_000  # between two trees, where much changed or somebody clicked
 _SLOW_TREE_NS = 2_000_000_000  # where little did, as while somebody types
@@ -52,7 +56,9 @@ class ContextSource(Protocol):
         """Ask a process what has its focus."""
         ...
 
-    def ask_element(self, t_ns: int, pid: int, x_px: int, y_px: int) -> None:
+    def ask_element(
+        self, t_ns: int, pid: int, x_px: int, y_px: int, within: Within
+    ) -> None:
         """Ask what is at a point."""
         ...
 
@@ -60,12 +66,12 @@ class ContextSource(Protocol):
         """Ask for a process's URL now and at each page load."""
         ...
 
-    def ask_tree(self, t_ns: int, pid: int) -> None:
+    def ask_tree(self, t_ns: int, pid: int, within: Within) -> None:
         """Ask what a process shows."""
         ...
 
     def ask_places(self) -> None:
-        """Ask where fields are that are or were passwords."""
+        """Ask where password fields and embedded documents are."""
         ...
 
 
@@ -99,6 +105,7 @@ class Attention:
         self._uncovered: list[Rect] = []
         self.secret_places = SecretPlaces()
         self._late_trees = 0
+        self._shown: frozenset[Ref] = frozenset()  # embedded documents
 
     def url_of(self, window: Window) -> str | None:
         """URL of a window; known of the active one alone."""
@@ -140,7 +147,8 @@ class Attention:
             self._is_new = True
             asks = self._has_elements and view.level_at(x_px, y_px) is Level.CLEAR
             if asks and window is not None and window.pid:
-                self._source.ask_element(int(event["t_ns"]), window.pid, x_px, y_px)
+                t_ns, within = int(event["t_ns"]), self._within
+                self._source.ask_element(t_ns, window.pid, x_px, y_px, within)
 
     def _is_scrolling(self, press: np.void) -> bool:
         """Whether a press goes on turning the wheel: the first one was asked about."""
@@ -159,33 +167,75 @@ class Attention:
                 stream.quarantine.add_answer(now_ns, now_ns, None)
         if self._silent_ns is not None and now_ns - self._asked_url_ns > _ASK_AGAIN_NS:
             self._ask_url(now_ns)
-        if self._wants_places and now_ns - self._asked_places_ns >= _ASK_AGAIN_NS:
+        if self._wants_places and now_ns >= self._places_ns():
             self._asked_places_ns = now_ns
             self._source.ask_places()
         if pid and self._wants_tree and now_ns >= self._tree_ns():
             self._tree_due, self._asked_tree_ns = False, now_ns
             self._is_new, self._painted_px = False, 0
-            self._source.ask_tree(now_ns, pid)
+            self._source.ask_tree(now_ns, pid, self._within)
 
     def filmed(self, t_ns: int) -> None:
-        """A picture was taken up to an instant: it may show a password field."""
+        """A picture was taken up to an instant: it may show what must not be shown."""
         self._filmed_ns = t_ns
 
     def uncovered(self) -> list[Rect]:
-        """Where password fields were and are not any more, since the last call."""
+        """Where something was hidden and is not any more, since the last call."""
         rects, self._uncovered = self._uncovered, []
         return rects
 
     @property
     def _wants_places(self) -> bool:
         is_new = self._filmed_ns > self._asked_places_ns
-        return is_new and self.secret_places.has_fields
+        return is_new and (self.secret_places.has_fields or self._has_page)
+
+    def _places_ns(self) -> int:
+        """When places may be asked for again."""
+        has_fields = self.secret_places.has_fields
+        rest_ns = _ASK_AGAIN_NS if has_fields else _LOOK_AGAIN_NS
+        return self._asked_places_ns + rest_ns
+
+    @property
+    def _has_page(self) -> bool:
+        """Whether the active window is allowed by what its page is."""
+        active = self._active
+        return active is not None and self._allow.needs_url(active.app_class)
+
+    @property
+    def _within(self) -> Within:
+        return self._shown if self._has_page else None
+
+    def _may_show(self, url: str) -> bool:
+        """Whether an embedded document may be recorded as the page around it.
+
+        `about:` documents, as `about:srcdoc`, are the page's own.
+        """
+        active = self._active
+        if active is None or not self._has_page or url.startswith("about:"):
+            return True
+        level = self._allow.level_for(active.app_class, url, active.title)
+        return level is not Level.OFF and strictest((level, self._level)) is self._level
+
+    def _judged(self, told: Places) -> Places:
+        off = {
+            ref: one.rect
+            for ref, one in told.embedded.items()
+            if not self._may_show(one.url)
+        }
+        self._shown = frozenset(told.embedded) - off.keys()
+        rects = None if told.rects is None else {**told.rects, **off}
+        return replace(told, rects=rects, off=frozenset(off))
+
+    def _trusted(self, focus: Focus) -> Focus:
+        """A field of an embedded document that is off is none to keep keys of."""
+        is_off = focus.embedded and not self._may_show(focus.embedded)
+        return replace(focus, trusted=False) if is_off else focus
 
     def next_ns(self) -> int | None:
         """When `ask` or `hear` has something to do by the clock alone; None: not."""
         due: list[int] = []
         if self._wants_places:
-            due.append(self._asked_places_ns + _ASK_AGAIN_NS)
+            due.append(self._places_ns())
         if self._silent_ns is not None:
             due.append(self._asked_url_ns + _ASK_AGAIN_NS)
             if self._url is not None:
@@ -213,12 +263,13 @@ class Attention:
                     stream.add(told)
                 case TreeRead(is_late):
                     self._hear_tree(is_late=is_late)
-                case FocusChange():
-                    stream.quarantine.add_focus(told)
-                case Answer(asked_ns, answered_ns, focus):
-                    stream.quarantine.add_answer(asked_ns, answered_ns, focus)
+                case FocusChange(t_ns, focus):
+                    stream.quarantine.add_focus(FocusChange(t_ns, self._trusted(focus)))
+                case Answer(asked_ns, answered_ns, answer):
+                    field = None if answer is None else self._trusted(answer)
+                    stream.quarantine.add_answer(asked_ns, answered_ns, field)
                 case Places():
-                    self._uncovered += self.secret_places.add(told)
+                    self._uncovered += self.secret_places.add(self._judged(told))
                 case Url(t_ns, pid, url):
                     if self._active is not None and pid == self._active.pid:
                         self._hear_url(t_ns, url)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from overt.desktop.a11y.accessibility import Accessibility
-from overt.desktop.a11y.focus import Focus, FocusChange
+from overt.desktop.a11y.focus import Focus, FocusChange, Ref
 from overt.desktop.a11y.tree import BUDGET_S
 from overt.protocol.errors import OvertError
 from overt.protocol.records import ContextRecord
@@ -73,6 +73,7 @@ class TreeRead:
     is_late: bool
 
 
+Within = frozenset[Ref] | None  # embedded documents that may be read; None: all
 Told = ContextRecord | FocusChange | Answer | Url | Places | TreeRead
 
 
@@ -138,9 +139,11 @@ class ContextThread:
         self._urgent.append(lambda a11y: _answer(a11y, pid))
         self._wake()
 
-    def ask_element(self, t_ns: int, pid: int, x_px: int, y_px: int) -> None:
+    def ask_element(
+        self, t_ns: int, pid: int, x_px: int, y_px: int, within: Within
+    ) -> None:
         """Ask what is at a point; a `ContextRecord` `element` of `t_ns` may follow."""
-        self._urgent.append(lambda a11y: _element(a11y, t_ns, pid, x_px, y_px))
+        self._urgent.append(lambda a11y: _element(a11y, t_ns, pid, x_px, y_px, within))
         self._wake()
 
     def ask_url(self, pid: int) -> None:
@@ -149,19 +152,24 @@ class ContextThread:
         self._later.append(lambda a11y: _url(a11y, pid))
         self._wake()
 
-    def ask_tree(self, t_ns: int, pid: int) -> None:
+    def ask_tree(self, t_ns: int, pid: int, within: Within) -> None:
         """Ask what a process shows; a `ContextRecord` `tree` of `t_ns` may follow."""
-        self._later.append(lambda a11y: self._tree(a11y, t_ns, pid))
+        self._later.append(lambda a11y: self._tree(a11y, t_ns, pid, within))
         self._wake()
 
     def ask_places(self) -> None:
-        """Ask where fields are that are or were passwords; `Places` follow."""
-        self._urgent.append(_places)
+        """Ask where password fields and embedded documents are; `Places` follow.
+
+        Embedded are those of the process whose URL was asked for last.
+        """
+        self._urgent.append(lambda a11y: _places(a11y, self._url_pid))
         self._wake()
 
-    def _tree(self, a11y: Accessibility, t_ns: int, pid: int) -> list[Told]:
-        """Read a tree; after one that took too long there is more time for the next."""
-        nodes, truncated = a11y.tree(pid, self._tree_budget_s)
+    def _tree(
+        self, a11y: Accessibility, t_ns: int, pid: int, within: Within
+    ) -> list[Told]:
+        """Read a tree; after one that took too long the next has more time."""
+        nodes, truncated = a11y.tree(pid, self._tree_budget_s, within)
         grown_s = min(2 * self._tree_budget_s, _LONGEST_TREE_S)
         self._tree_budget_s = grown_s if a11y.is_late else BUDGET_S
         body = {"nodes": nodes, "truncated": truncated}
@@ -210,9 +218,11 @@ class ContextThread:
             os.eventfd_write(self._told_fd, 1)
 
 
-def _places(a11y: Accessibility) -> list[Told]:
+def _places(a11y: Accessibility, page_pid: int) -> list[Told]:
     asked_ns = time.monotonic_ns()
-    return [Places(asked_ns, a11y.secret_places())]
+    embedded = a11y.embedded(page_pid)
+    rects = None if embedded is None else a11y.secret_places()
+    return [Places(asked_ns, rects, embedded or {})]
 
 
 def _answer(a11y: Accessibility, pid: int) -> list[Told]:
@@ -222,9 +232,9 @@ def _answer(a11y: Accessibility, pid: int) -> list[Told]:
 
 
 def _element(
-    a11y: Accessibility, t_ns: int, pid: int, x_px: int, y_px: int
+    a11y: Accessibility, t_ns: int, pid: int, x_px: int, y_px: int, within: Within
 ) -> list[Told]:
-    element = a11y.element_at(pid, x_px, y_px)
+    element = a11y.element_at(pid, x_px, y_px, within)
     return [] if element is None else [ContextRecord(t_ns, "element", element)]
 
 

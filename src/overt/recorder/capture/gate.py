@@ -78,6 +78,7 @@ class Gate:
             breaks: Instants, in order, at which typing ends whatever comes next.
         """
         levels = self._history.pointer_levels(events, SETTLE_NS)
+        levels[self._secrets.hides(events)] = 0
         is_key = _is_key(events)
         keys = self._history.keyboard_levels(events[is_key], SETTLE_NS)
         levels[is_key] = keys
@@ -165,7 +166,10 @@ class Gate:
         return picture
 
     def _without_secrets(self, areas: tuple[Area, ...], held: Held) -> tuple[Area, ...]:
-        """Leave out password fields: their dots tell a length. Unknown: everything."""
+        """Leave out password fields, and embedded documents that are off.
+
+        A field's dots tell a length. Where they are is not known: everything.
+        """
         hidden = self._secrets.during(held.picture.t_ns, held.taken_ns)
         if hidden is None:
             return ()

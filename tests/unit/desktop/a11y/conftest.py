@@ -30,8 +30,16 @@ PAGE = """<!doctype html><title>Form page</title>
 <input aria-label="other" style="position:absolute;left:40px;top:220px;width:200px">
 <button style="position:absolute;left:40px;top:280px;width:100px;height:30px">
 Submit</button></form>
+<iframe src="inner.html" style="position:absolute;left:300px;top:100px;width:260px;
+height:80px;border:0"></iframe>
+<iframe srcdoc="<p>own words" style="position:absolute;left:300px;top:200px;width:260px;
+height:60px;border:0"></iframe>
 <div style="visibility:hidden">never shown</div>
 <p style="position:absolute;left:10px;top:2000px">far below</p>
+"""
+INNER = """<!doctype html><body style="margin:0;font:16px sans-serif">
+<input aria-label="card" style="position:absolute;left:10px;top:10px;width:200px">
+<p style="position:absolute;left:10px;top:40px">Number of your card</p>
 """
 _STATUS = DBusAddress(
     "/org/a11y/bus", bus_name="org.a11y.Bus", interface="org.a11y.Status"
@@ -78,6 +86,7 @@ class Session:
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     folder = tmp_path_factory.mktemp("session")
     (folder / "page.html").write_text(PAGE)
+    (folder / "inner.html").write_text(INNER)
     url = f"file://{folder}/page.html"
     with ExitStack() as stack:
         env, bus = _desk(stack, folder)

@@ -39,6 +39,7 @@ from overt.recorder.capture.segments import SegmentSink, Subject
 from overt.recorder.spool import Spool
 
 if TYPE_CHECKING:
+    from overt.desktop.a11y.embedded import Embedded
     from overt.desktop.types import Rect
 
 _XVFB = ["/usr/bin/Xvfb", "-screen", "0", "640x400x24", "-noreset", "-displayfd"]
@@ -155,6 +156,8 @@ class Application:
         self.url: str | None = None
         self.asked: set[str] = set()
         self.secrets: dict[Any, Rect] = {}
+        self.embedded: dict[Any, Embedded] = {}
+        self.within: Any = None
 
     def fileno(self) -> int:
         return self._fd
@@ -167,7 +170,10 @@ class Application:
         now_ns = time.monotonic_ns()
         self._told.append(Answer(now_ns, now_ns, self.focus if pid else None))
 
-    def ask_element(self, t_ns: int, pid: int, x_px: int, y_px: int) -> None:
+    def ask_element(
+        self, t_ns: int, pid: int, x_px: int, y_px: int, within: Any
+    ) -> None:
+        self.within = within
         self.asked.add("element" if pid else "nobody")
         body = {"role": "button", "name": "Send", "bounds": [x_px, y_px, 9, 9]}
         self._told.append(ContextRecord(t_ns, "element", body))
@@ -175,14 +181,16 @@ class Application:
     def ask_url(self, pid: int) -> None:
         self._told.append(Url(time.monotonic_ns(), pid, self.url))
 
-    def ask_tree(self, t_ns: int, pid: int) -> None:
+    def ask_tree(self, t_ns: int, pid: int, within: Any) -> None:
+        self.within = within
         self.asked.add("tree" if pid else "nobody")
         body = {"nodes": [["button", "Send", 1, 1, 9, 9, []]], "truncated": False}
         self._told.append(ContextRecord(t_ns, "tree", body))
 
     def ask_places(self) -> None:
         self.asked.add("places")
-        self._told.append(Places(time.monotonic_ns(), dict(self.secrets)))
+        places = Places(time.monotonic_ns(), dict(self.secrets), dict(self.embedded))
+        self._told.append(places)
 
     def close(self) -> None:
         os.close(self._fd)

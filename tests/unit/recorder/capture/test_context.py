@@ -151,7 +151,7 @@ def test_questions_are_answered(
             context.ask_url(pid)
             url = inbox.wait_for(Url).url
         assert url == f"file://{page}"
-        context.ask_tree(123, pid)
+        context.ask_tree(123, pid, None)
         tree = inbox.wait_for(ContextRecord)
         assert (tree.t_ns, tree.kind) == (123, "tree")
         assert "password text" in {node[0] for node in tree.body["nodes"]}
@@ -159,7 +159,7 @@ def test_questions_are_answered(
         (rect,) = (places.rects or {}).values()
         assert rect.contains(*PASSWORD)
         assert not rect.contains(*USER)
-        context.ask_element(456, pid, *SUBMIT)
+        context.ask_element(456, pid, *SUBMIT, None)
         element = inbox.wait_for(ContextRecord)
         assert (element.t_ns, element.kind) == (456, "element")
         assert element.body["role"] == "push button"
@@ -168,7 +168,7 @@ def test_questions_are_answered(
         answer = inbox.wait_for(Answer)
         assert before_ns < answer.asked_ns < answer.answered_ns
         start = time.monotonic()
-        context.ask_tree(1, pid)
+        context.ask_tree(1, pid, None)
         context.ask_focus(pid)
         context.poll()
         assert time.monotonic() - start < 1
