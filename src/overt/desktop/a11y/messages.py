@@ -11,7 +11,13 @@ import struct
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from jeepney import HeaderFields, Message, MessageType
+from jeepney import (
+    DBusAddress,
+    HeaderFields,
+    Message,
+    MessageType,
+    new_method_call,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +29,7 @@ _CALL, _RETURN, _ERROR, _VERSION = 1, 2, 3, 1
 _HEAD = struct.Struct("<BBBBIII")  # order, type, flags, version, body, serial, fields
 _NUMBER, _SIGNED, _BOX = (struct.Struct(form) for form in ("<I", "<i", "<iiii"))
 _PATH, _INTERFACE, _MEMBER, _REPLY_SERIAL, _DESTINATION, _SIGNATURE = 1, 2, 3, 5, 6, 8
+_SIMPLE = frozenset("siu")  # arguments that are written here
 _MOST_BYTES = 1 << 27  # of a message, by the specification
 
 
@@ -69,9 +76,13 @@ def encode_call(
         ref: Bus name and object path.
         interface: For example `org.a11y.atspi.Accessible`.
         member: For example `GetState`.
-        signature: Types of the arguments: `s`, `i` and `u` alone.
+        signature: Types of the arguments.
         body: The arguments.
     """
+    if not _SIMPLE.issuperset(signature):
+        address = DBusAddress(ref[1], bus_name=ref[0], interface=interface)
+        call = new_method_call(address, member, signature, body)
+        return bytes(call.serialise(serial=serial))
     what, whom = _what(interface, member, signature), _whom(ref[0])
     fields = what + whom + b"\x01\x01o\0" + _text(ref[1])
     packed = _arguments(signature, body)
