@@ -20,6 +20,8 @@ from overt.redact.lists import brands, names, ranked, sections
 
 # how many words of each allow-list are used; docs/masking.md has the curve
 DEPTHS: Final = {"en": 6_000, "de": 9_000, "es": 9_000, "fr": 9_000, "pt": 9_000}
+# of these, how many tell so little that they may stand beside somebody
+FREQUENT: Final = 1_500
 
 
 class Class(IntEnum):
@@ -79,6 +81,9 @@ class Role(IntFlag):
     PRONOUN = 1 << 30
     NOUN = 1 << 31
     OWN = 1 << 32  # my, his
+    SELF = 1 << 33  # the clause speaks of somebody: I, her, tengo
+    ABOUT = 1 << 34  # about, roughly
+    RARE = 1 << 35  # not among the most frequent words
 
 
 _ROLES: Final = {
@@ -89,7 +94,7 @@ _ROLES: Final = {
     "as": Role.AS, "job": Role.JOB, "health": Role.HEALTH, "street": Role.STREET,
     "org": Role.ORG, "title": Role.TITLE, "interface": Role.INTERFACE,
     "keep": Role.KEPT,
-    "own": Role.OWN,
+    "own": Role.OWN, "self": Role.SELF, "about": Role.ABOUT,
 }  # fmt: skip
 _KINDS: Final = {
     "number": Kind.NUMBER, "date": Kind.DATE, "unit": Kind.NUMBER, "job": Kind.OTHER,
@@ -117,7 +122,7 @@ _LETTERS: Final = re.compile(r"[A-Za-zÀ-ÖØ-öø-ÿŒœŠšŽžẞ]+")
 _INITIALS: Final = re.compile(r"\W*(?:\w{1,3}\.)+")
 _PARTS: Final = re.compile(r"[-/\u2013\u2019']")
 
-# layout of a verdict: class 4 bits, case 2, kind 4, lead 8, trail 8, roles 33
+# layout of a verdict: class 4 bits, case 2, kind 4, lead 8, trail 8, roles 36
 CASE, KIND, LEAD, TRAIL, ROLES = 4, 6, 10, 18, 26  # lowest bits
 _MOST: Final = 255
 _ARMOUR: Final = "-----"  # round a key in PEM
@@ -160,6 +165,9 @@ class Vocabulary:
         for word in brands():
             self._kinds.setdefault(word, Kind.ORG)
         self._words = {w: n for w, (place, n) in ranked(lang).items() if place < depth}
+        self._frequent = {
+            w for w, (place, _) in ranked(lang).items() if place < FREQUENT
+        }
         self._capitals = _CAPITALS.get(lang, frozenset())
         self._names = names()
         self._known: dict[str, int] = {}
@@ -241,6 +249,8 @@ class Vocabulary:
         if kind is not None:
             return Class.LISTED, case, kind, roles
         ambiguous = self._words.get(word)
+        if word not in self._frequent:
+            roles |= Role.RARE
         if self.lang == "de":
             roles |= Role.NOUN
         if ambiguous is None:

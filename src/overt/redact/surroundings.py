@@ -115,6 +115,11 @@ def masked(scene: Scene, ruled: Mask, joined: Mask) -> Mask:
     hidden |= _long_runs(scene)
     if scene.lang in _WIDE:
         hidden |= scene.content & _beside(scene, hidden & scene.content)
+    hidden |= _of_somebody(scene)
+    hidden |= _coarse(scene, hidden)
+    rare = scene.content & scene.has(Role.RARE)
+    hidden |= rare & _beside(scene, hidden & scene.content)
+    hidden |= _between(scene, hidden)
     hidden |= _bridges(scene, hidden)
     hidden |= _short(scene)
     hidden |= _articles(scene, hidden)
@@ -298,11 +303,27 @@ def _bridges(scene: Scene, hidden: Mask) -> Mask:
     return one | pair | before(pair)
 
 
+def _of_somebody(scene: Scene) -> Mask:
+    """Rarer words of a clause that speaks of a person: I, her, tengo."""
+    told: Mask = scene.groups(scene.soft, scene.has(Role.SELF)) > 0
+    return told & scene.content & scene.has(Role.RARE)
+
+
+def _coarse(scene: Scene, hidden: Mask) -> Mask:
+    """Words that belong to the masked number after them: about, roughly, number."""
+    number = hidden & (scene.has(Role.NUMBER) | scene.least(Class.TECHNICAL))
+    return scene.has(Role.ABOUT) & after(number & ~scene.soft)
+
+
+def _between(scene: Scene, hidden: Mask) -> Mask:
+    """A joining word of any kind between two masked ones of a clause: one fact."""
+    return scene.function & before(hidden) & after(hidden & ~scene.soft) & ~scene.soft
+
+
 def _articles(scene: Scene, hidden: Mask) -> Mask:
-    """Articles before what is masked: they belong to names, offices and trades."""
-    article = (
-        scene.has(Role.ARTICLE) & ~scene.has(Role.OWN) & ~scene.least(Class.UNKNOWN)
-    )
+    """Articles before what is masked: of names, offices, trades, somebody's kin."""
+    nobodys = scene.has(Role.OWN) & ~scene.has(Role.SELF)
+    article = scene.has(Role.ARTICLE) & ~nobodys & ~scene.least(Class.UNKNOWN)
     return article & after(hidden & ~scene.soft)
 
 

@@ -75,6 +75,24 @@ def test_what_may_be_somebody_s_is_masked_whole(text: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "lang", "fact"),
+    [
+        ("I earn about forty grand before tax.", "en", "about forty grand"),
+        ("He lives with his partner in town.", "en", "his partner"),
+        ("She sings in the choir on most days.", "en", "choir"),
+        ("Ich koche in der Kantine für alle.", "de", "Kantine"),
+        ("Cobro unos dos mil euros al mes.", "es", "unos dos mil euros al mes"),
+        ("Je touche environ deux mille euros.", "fr", "environ deux mille euros"),
+        ("Ele toca numa orquestra aos domingos.", "pt", "orquestra"),
+    ],
+)
+def test_facts_about_a_person_are_masked(text: str, lang: str, fact: str) -> None:
+    start = text.index(fact)
+    shown = left(text, lang)[start : start + len(fact)]
+    assert not shown.strip("_ ")
+
+
+@pytest.mark.parametrize(
     ("text", "label"),
     [
         ("a.b@example.org", "EMAIL"),
