@@ -43,11 +43,12 @@ def without_corners(ink: Map, kept: Kept) -> Map:
         for number in touching[touching > 0].tolist()
         if small[number] and _is_corner(stats[number, :4].tolist(), kept)
     ]
-    if not gone:
-        return ink
-    is_gone = np.zeros(len(stats), np.bool_)
-    is_gone[gone] = True
-    return np.asarray(ink & ~is_gone[labels])
+    left = ink.copy()
+    for number in gone:
+        x, y, width, height = stats[number, :4].tolist()
+        place = (slice(y, y + height), slice(x, x + width))
+        left[place] &= labels[place] != number
+    return left
 
 
 def _is_corner(box: list[int], kept: Kept) -> bool:

@@ -32,19 +32,18 @@ _SIDE: Final = 0.4  # of the height, to the left and right
 _ABOVE: Final = 0.15  # of the height, above and below
 
 
-def find_cover(edges: Edges, rgb: Pixels) -> tuple[Map, Boxes]:
+def find_cover(edges: Edges, rgb: Pixels, straight: Kept) -> tuple[Map, Boxes]:
     """Return the cover, (height / 2, width / 4), and the boxes to fill, in cells.
 
     What an earlier masking has filled belongs to the cover and needs no box.
     """
-    kept = kept_lines(edges, rgb)
+    kept = kept_lines(edges, rgb, straight)
     lines = kept.level | kept.upright
     seen = ((edges.across | edges.down) & ~lines | _busy(edges)) & ~edges.covered
-    ink = without_corners(_pairs(seen), Kept(_pairs(kept.level), _pairs(kept.upright)))
-    boxes = _boxes(_joined(ink, _pairs(lines) & ~ink))
-    boxes = _with_tall_joined(
-        boxes, ink, Kept(_pairs(kept.level), _pairs(kept.upright))
-    )
+    halved = Kept(_pairs(kept.level), _pairs(kept.upright))
+    ink = without_corners(_pairs(seen), halved)
+    boxes = _boxes(_joined(ink, (halved.level | halved.upright) & ~ink))
+    boxes = _with_tall_joined(boxes, ink, halved)
     cover, boxes = _apart(boxes, _pairs(edges.covered))
     return cover, boxes
 
@@ -152,9 +151,8 @@ def _apart(boxes: Boxes, covered: Map) -> tuple[Map, Boxes]:
 
 
 def _painted(boxes: Boxes, shape: tuple[int, int]) -> Map:
-    """Fill boxes; by sums over a table, so that their number does not matter."""
-    table = np.zeros((shape[0] + 1, shape[1] + 1), np.int16)
-    for column, row, sign in ((0, 1, 1), (2, 1, -1), (0, 3, -1), (2, 3, 1)):
-        np.add.at(table, (boxes[:, row], boxes[:, column]), np.int16(sign))
-    depth = table.cumsum(axis=0, dtype=np.int16).cumsum(axis=1, dtype=np.int16)
-    return np.asarray(depth[:-1, :-1] > 0)
+    """Fill boxes."""
+    cells = np.zeros(shape, np.bool_)
+    for x0, y0, x1, y1 in boxes.tolist():
+        cells[y0:y1, x0:x1] = True
+    return cells

@@ -8,6 +8,7 @@ hairline, as the outline of a box, or between two that are kept. In doubt it is 
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import cv2
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 LONG_PX: Final = 264  # no stroke of 200 px type is longer and straight
 SHORT_PX: Final = 36  # what is straight for less is no line
+# an opening of 9 cells, twice, and of 36 rows; a crossing reaches over 2 and 3 more
+STRAIGHT_CELLS: Final = 2 * (SHORT_PX // 4 + 2)
+STRAIGHT_ROWS: Final = SHORT_PX + 6
 _HAIRLINE_PX: Final = 128
 _HAIRLINE_ROWS: Final = 4  # of edge round a line of two pixels
 _SAME: Final = 5  # levels between both sides of a hairline
@@ -50,20 +54,22 @@ class Kept(NamedTuple):
     upright: Map
 
 
-def kept_lines(edges: Edges, rgb: Pixels) -> Kept:
+def kept_lines(edges: Edges, rgb: Pixels, straight: Kept) -> Kept:
     """Return the edges that are layout beyond doubt.
 
     Args:
         edges: Of the picture.
         rgb: The picture; no larger than the edges' cells.
+        straight: All its straight edges, as `find_straight` tells them.
     """
-    level, upright = _straight(edges)
+    level, upright = straight
+    boxes = _pieces(level), _pieces(upright)
     kept = Kept(
-        opened(level, LONG_PX // CELL_PX, 1) if level.any() else level.copy(),
-        opened(upright, 1, LONG_PX),
+        _long(level, boxes[0], LONG_PX // CELL_PX, 1),
+        _long(upright, boxes[1], 1, LONG_PX),
     )
-    levels = [_level_piece(box, level) for box in _pieces(level)]
-    uprights = [_upright_piece(box, upright) for box in _pieces(upright)]
+    levels = [_level_piece(box, level) for box in _few(boxes[0])]
+    uprights = [_upright_piece(box, upright) for box in _few(boxes[1])]
     _keep_hairlines(levels, uprights, rgb, kept, (level, upright))
     _keep_boxes(levels, edges, rgb, level, kept)
     _keep_between(levels, uprights, kept, (level, upright))
@@ -71,8 +77,12 @@ def kept_lines(edges: Edges, rgb: Pixels) -> Kept:
     return kept
 
 
-def _straight(edges: Edges) -> tuple[Map, Map]:
-    """Level and upright edges of 36 px; one that crosses another goes on behind it."""
+def find_straight(edges: Edges) -> Kept:
+    """Return level and upright edges of 36 px; where they cross, both go on.
+
+    An edge decides within `STRAIGHT_CELLS` to its sides and `STRAIGHT_ROWS` above and
+    below, and nowhere else.
+    """
     level_base = edges.down & ~edges.across_faint
     upright_base = edges.across & ~edges.down_faint
     level = opened(level_base | edges.covered, SHORT_PX // CELL_PX, 1)
@@ -80,17 +90,29 @@ def _straight(edges: Edges) -> tuple[Map, Map]:
     upright = opened(upright_base | behind | edges.covered, 1, SHORT_PX)
     beside = grown(upright & upright_base, 5, 5) & grown(level_base, 5, 1)
     level = opened(level_base | beside | edges.covered, SHORT_PX // CELL_PX, 1)
-    return level & ~edges.covered, upright & ~edges.covered
+    return Kept(level & ~edges.covered, upright & ~edges.covered)
+
+
+def _long(lines: Map, boxes: list[Piece], width: int, height: int) -> Map:
+    """Edges that are so long and so high, looked for in boxes as large alone."""
+    kept = np.zeros_like(lines)
+    for x, y, right, bottom in boxes:
+        if right - x >= width and bottom - y >= height:
+            place = slice(y, bottom), slice(x, right)
+            kept[place] |= opened(np.ascontiguousarray(lines[place]), width, height)
+    return kept
 
 
 def _pieces(lines: Map) -> list[Piece]:
     outlines, _ = cv2.findContours(
         lines.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
     )
-    if len(outlines) > _MANY:
-        return []
     boxes = [cv2.boundingRect(outline) for outline in outlines]
     return [Piece(x, y, x + w, y + h) for x, y, w, h in boxes]
+
+
+def _few(boxes: list[Piece]) -> list[Piece]:
+    return boxes if len(boxes) <= _MANY else []
 
 
 def _level_piece(box: Piece, lines: Map) -> Piece:
@@ -163,8 +185,12 @@ def _keep_boxes(
     """Keep the top and bottom of closed boxes that are no ring of a stroke."""
     seen = edges.across | edges.down | edges.covered
     short = [line for line in levels if not _is_kept(line, kept.level)]
+    columns: dict[int, list[Piece]] = {}
+    for line in short:
+        columns.setdefault(line.x, []).append(line)
     for top in short:
-        below = [line for line in short if _is_below(line, top)]
+        near = chain(*(columns.get(top.x + off, ()) for off in (-1, 0, 1)))
+        below = [line for line in near if _is_below(line, top)]
         for bottom in sorted(below, key=lambda line: line.y)[:3]:
             drawn = _is_drawn(top, rgb) and _is_drawn(bottom, rgb)
             if _is_box(top, bottom, seen, lines, drawn=drawn):
@@ -259,6 +285,8 @@ def _drop_underlines(levels: list[Piece], edges: Edges, lines: Map, kept: Kept) 
     ink = (edges.across | edges.down) & ~kept.level & ~kept.upright & ~edges.covered
     strokes = lines & ~kept.level
     for line in levels:
+        if not _is_kept(line, kept.level):
+            continue
         if max(
             _share_beside(line, ink, _UNDER_PX), _share_beside(line, strokes, _BAR_PX)
         ) > (_UNDER_SHARE):
@@ -270,4 +298,5 @@ def _share_beside(line: Piece, ink: Map, far_px: int) -> float:
     columns = slice(line.x, line.right)
     above = ink[max(0, line.y - far_px) : line.y, columns]
     below = ink[line.bottom : line.bottom + far_px, columns]
-    return float(max(above.any(axis=0).mean(), below.any(axis=0).mean()))
+    covered = (np.count_nonzero(part.any(axis=0)) for part in (above, below))
+    return max(covered) / (line.right - line.x)

@@ -26,6 +26,7 @@ from overt.redact.pixels.edges import (
     find_edges,
     has_fill,
 )
+from overt.redact.pixels.lines import STRAIGHT_CELLS, STRAIGHT_ROWS, Kept, find_straight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,6 +89,7 @@ class Masker:
         self.boxes: list[Box] = []
         rows, columns = -(-height // ROWS_PX), -(-width // CELL_PX)
         self._edges = _no_edges(rows * ROWS_PX, columns)
+        self._straight = Kept(self._edges.down.copy(), self._edges.across.copy())
         self._cover = np.zeros((rows, columns), np.bool_)
         self._has_cover = False
         self.update(rgb, [self.whole])
@@ -117,8 +119,9 @@ class Masker:
             for x0, y0, x1, y1 in parts:
                 for y in range(y0, y1, _BAND_PX):
                     self._find(rgb, (x0, y, x1, min(y + _BAND_PX, y1)))
+                self._find_straight((x0, y0, x1, y1))
         before = self._cover
-        self._cover, boxes = find_cover(self._edges, rgb)
+        self._cover, boxes = find_cover(self._edges, rgb, self._straight)
         self.boxes = [self._in_pixels(box) for box in boxes.tolist()]
         return parts + self._differences(before)
 
@@ -151,6 +154,7 @@ class Masker:
         covered = find_covered(padded)
         self._has_cover = has_fill(rgb)
         self._edges = find_edges(padded, covered)
+        self._straight = find_straight(self._edges)
 
     def _find(self, rgb: Pixels, part: Box) -> None:
         """Find the edges of a part anew; what lies around it is looked at too."""
@@ -166,6 +170,17 @@ class Masker:
         place = (slice(y0, y1), slice(x0 // CELL_PX, x1 // CELL_PX))
         self._edges.window(*place).assign(inside)
 
+    def _find_straight(self, part: Box) -> None:
+        """Find straight edges anew, as far as the edges of a part decide."""
+        x0, y0, x1, y1 = _aligned(part, REACH_PX)
+        rows, columns = slice(y0, y1), slice(x0 // CELL_PX, x1 // CELL_PX)
+        near = _grown(rows, STRAIGHT_ROWS), _grown(columns, STRAIGHT_CELLS)
+        far = _grown(near[0], STRAIGHT_ROWS), _grown(near[1], STRAIGHT_CELLS)
+        found = find_straight(self._edges.window(*far))
+        inside = _within(near[0], far[0]), _within(near[1], far[1])
+        self._straight.level[near] = found.level[inside]
+        self._straight.upright[near] = found.upright[inside]
+
     @staticmethod
     def _padded(rgb: Pixels, corner: tuple[int, int]) -> Pixels:
         """Repeat the last row and column up to whole cells."""
@@ -179,12 +194,18 @@ class Masker:
     def _differences(self, before: Map) -> list[Box]:
         """Boxes round the cells that are covered now and were not, or the reverse."""
         changed = (before ^ self._cover).view(np.uint8)
-        if not changed.any():
+        left, top, width, height = cv2.boundingRect(changed)
+        if not width:
             return []
-        _, _, stats, _ = cv2.connectedComponentsWithStats(changed, connectivity=8)
-        first = 0 if len(stats) > _MANY else 1
-        found = stats[first:, :4] if first else np.array([cv2.boundingRect(changed)])
-        return [self._in_pixels((x, y, x + w, y + h)) for x, y, w, h in found.tolist()]
+        part = changed[top : top + height, left : left + width]
+        _, _, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
+        found = stats[1:, :4].tolist()
+        if len(found) >= _MANY:
+            found = [(0, 0, width, height)]
+        return [
+            self._in_pixels((left + x, top + y, left + x + w, top + y + h))
+            for x, y, w, h in found
+        ]
 
     def _in_pixels(self, cells: Iterable[int]) -> Box:
         x0, y0, x1, y1 = cells
@@ -202,6 +223,14 @@ def _aligned(part: Box, margin_px: int) -> Box:
         -(-(x1 + margin_px) // CELL_PX) * CELL_PX,
         -(-(y1 + margin_px) // ROWS_PX) * ROWS_PX,
     )
+
+
+def _grown(part: slice, by: int) -> slice:
+    return slice(max(0, part.start - by), part.stop + by)
+
+
+def _within(part: slice, whole: slice) -> slice:
+    return slice(part.start - whole.start, part.stop - whole.start)
 
 
 def _has_cover(rgb: Pixels, part: Box) -> bool:
