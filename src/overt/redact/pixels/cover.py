@@ -142,12 +142,13 @@ def _density(boxes: Boxes, ink: Map) -> npt.NDArray[np.float64]:
 
 def _apart(boxes: Boxes, covered: Map) -> tuple[Map, Boxes]:
     """Join boxes that touch, until the cover is rectangles that stand apart."""
+    cover = _painted(boxes, covered.shape) | covered
     while True:
-        cover = _painted(boxes, covered.shape) | covered
         joined = _boxes(cover)
-        if len(joined) == len(boxes):
+        wider = _painted(joined, covered.shape) | covered
+        if np.array_equal(wider, cover):
             return cover, joined
-        boxes = joined
+        cover = wider
 
 
 def _painted(boxes: Boxes, shape: tuple[int, int]) -> Map:

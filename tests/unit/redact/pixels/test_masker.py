@@ -215,6 +215,21 @@ def test_what_is_masked_in_parts_is_what_is_masked_at_once(shapes: list) -> None
         assert np.array_equal(shown, mask(rgb))
 
 
+def test_a_picture_beside_an_earlier_cover_is_covered_in_every_part() -> None:
+    rgb = np.full((241, 243, 3), 255, np.uint8)
+    masker = Masker(rgb)
+    shown = masker.paint(rgb, masker.whole)
+    white = (240, 240, 255)
+    for one in (
+        ("line", 4, 83, 157, 112, white),
+        ("fill", 4, 40, 52, 110, FILL),
+        ("noise", 200, 34, 87, 55, white),
+    ):
+        for x0, y0, x1, y1 in masker.update(rgb, [draw(rgb, one)]):
+            shown[y0:y1, x0:x1] = masker.paint(rgb, (x0, y0, x1, y1))
+    assert np.array_equal(shown, mask(rgb))
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.lists(shape, min_size=1, max_size=8))
 def test_masking_again_reveals_nothing(shapes: list) -> None:
