@@ -2,8 +2,9 @@
 
 `python -m bench.capture.peers pynput|record|mss DISPLAY SECONDS`: listens, or takes
 pictures, for so long, and prints how many it got as a JSON line; before it a line
-`ready`. pynput as its documentation shows it; python-xlib's RECORD loop as its
-example `record_demo.py` has it; mss with a JPEG of the screen twice a second.
+`ready`, once it has heard a hand that stirs. pynput as its documentation shows it;
+python-xlib's RECORD loop as its example `record_demo.py` has it; mss with a JPEG of the
+screen twice a second.
 """
 
 from __future__ import annotations
@@ -14,8 +15,17 @@ import os
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING
+
+from Xlib import XK, X
+from Xlib.ext import xtest
 
 from overt.desktop.x11.wire import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MOST_STIRS = 100
 
 
 def main() -> None:
@@ -30,29 +40,54 @@ def _ready() -> None:
     print("ready", flush=True)
 
 
+def _stir(name: str, is_heard: Callable[[], bool]) -> None:
+    """Move the pointer and press Shift until a listener hears it."""
+    display = connect(name)
+    shift = display.keysym_to_keycode(XK.XK_Shift_L)
+    for turn in range(_MOST_STIRS):
+        xtest.fake_input(display, X.MotionNotify, x=1 + turn % 2, y=1)
+        xtest.fake_input(display, X.KeyPress, shift)
+        xtest.fake_input(display, X.KeyRelease, shift)
+        display.sync()
+        time.sleep(0.1)
+        if is_heard():
+            break
+    time.sleep(0.5)  # the rest of it
+    display.close()
+
+
 def _pynput(name: str, seconds: float) -> dict[str, int]:
     from pynput import keyboard, mouse
 
-    del name
     count = 0
 
     def note(*_: object) -> None:
         nonlocal count
         count += 1
 
+    def point(*_: object) -> None:
+        note()
+        heard.add("pointer")
+
+    def press(*_: object) -> None:
+        note()
+        heard.add("keys")
+
+    heard: set[str] = set()
     with (
-        mouse.Listener(on_move=note, on_click=note, on_scroll=note) as pointer,
-        keyboard.Listener(on_press=note, on_release=note) as keys,
+        mouse.Listener(on_move=point, on_click=note, on_scroll=note) as pointer,
+        keyboard.Listener(on_press=press, on_release=note) as keys,
     ):
         pointer.wait()
         keys.wait()
+        _stir(name, lambda: len(heard) == 2)
+        count = 0
         _ready()
         time.sleep(seconds)
     return {"events": count}
 
 
 def _record(name: str, seconds: float) -> dict[str, int]:
-    from Xlib import X
     from Xlib.ext import record
     from Xlib.protocol import rq
 
@@ -84,6 +119,8 @@ def _record(name: str, seconds: float) -> dict[str, int]:
     control.sync()
     loop = threading.Thread(target=data.record_enable_context, args=(context, note))
     loop.start()
+    _stir(name, lambda: count > 0)
+    count = 0
     _ready()
     time.sleep(seconds)
     control.record_disable_context(context)

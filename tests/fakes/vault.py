@@ -164,6 +164,8 @@ class FakeVault:
         return {
             ("GET", routes.HEALTH): {"ok": True},
             ("GET", routes.PULSE): {"pulse": pulse},
+            # of a log that is not there
+            ("GET", f"{routes.ENTRIES}?start=0"): {"entries": self.reads},
         }
 
     def _enrol(self, document: Any) -> Any:

@@ -47,7 +47,12 @@ class Rect:
 
     def covers(self, other: Rect) -> bool:
         """Whether every pixel of `other` lies inside."""
-        return other.is_empty() or self.intersection(other) == other
+        return other.is_empty() or (
+            self.x <= other.x
+            and self.y <= other.y
+            and other.x + other.width <= self.x + self.width
+            and other.y + other.height <= self.y + self.height
+        )
 
     def intersects(self, other: Rect) -> bool:
         """Whether the two share a pixel."""
@@ -56,7 +61,8 @@ class Rect:
     def intersection(self, other: Rect) -> Rect:
         """The shared rectangle; empty (width or height 0) where there is none."""
         x, y = max(self.x, other.x), max(self.y, other.y)
-        right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
+        right = min(self.x + self.width, other.x + other.width)
+        bottom = min(self.y + self.height, other.y + other.height)
         return Rect(x, y, max(0, right - x), max(0, bottom - y))
 
     def union(self, other: Rect) -> Rect:

@@ -12,7 +12,9 @@ as well: the person has said it. Pure, but for the names it gives.
 from __future__ import annotations
 
 import re
+import secrets
 import unicodedata
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from overt.protocol.texts import Placeholder, length_of, without_placeholders
@@ -53,6 +55,32 @@ _MOST = 4000  # characters of a text that are looked at; the rest is one value
 def whole(text: str) -> list[Span]:
     """Mask all of a text: what stands in where no finer rules are at hand."""
     return [(0, len(text), "OTHER")] if text else []
+
+
+def remembered(
+    masks: Callable[[str], Sequence[Span]], most: int = 4096
+) -> Callable[[str], Sequence[Span]]:
+    """Return the same rules with their last answers at hand; a screen repeats itself.
+
+    No text is kept, only a digest of it under a key that leaves with the process.
+
+    Args:
+        masks: The rules; the same text has the same answer.
+        most: How many answers are kept.
+    """
+    key = secrets.token_bytes(32)
+    known: dict[bytes, tuple[Span, ...]] = {}
+
+    def answer(text: str) -> Sequence[Span]:
+        data = text.encode("utf-8", "surrogatepass")
+        name = blake2b(data, key=key, digest_size=16).digest()
+        if name not in known:
+            if len(known) >= most:
+                known.clear()
+            known[name] = tuple(masks(text))
+        return known[name]
+
+    return answer
 
 
 class Naming:

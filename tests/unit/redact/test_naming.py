@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overt.protocol.texts import Placeholder, pieces
-from overt.redact.naming import Naming, whole
+from overt.redact.naming import Naming, remembered, whole
 
 if TYPE_CHECKING:
     from overt.redact.naming import Span
@@ -48,6 +48,21 @@ def test_marks_round_a_value_do_not_make_another() -> None:
     assert naming.goal('Enter "anna@example.org".') == 'Enter "[EMAIL_1:medium]".'
     assert naming.show("anna@example.org") == "[EMAIL_1:medium]"
     assert naming.show("(anna@example.org)") == "[EMAIL_1:medium]"
+
+
+def test_rules_are_asked_once_for_a_text_and_keep_none() -> None:
+    asked: list[str] = []
+
+    def counted(text: str) -> list[Span]:
+        asked.append(text)
+        return rules(text)
+
+    again = remembered(counted, most=2)
+    for text in ("Anna", "Submit", "Anna", "\ud800 odd", "Anna"):
+        assert list(again(text)) == rules(text)
+    assert asked == ["Anna", "Submit", "\ud800 odd", "Anna"]  # two at most are known
+    cells = [cell.cell_contents for cell in again.__closure__ or ()]
+    assert "Anna" not in str([cell for cell in cells if isinstance(cell, dict)])
 
 
 def test_episodes_do_not_match_up() -> None:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from Xlib import X
 
 from overt.desktop.x11.devices import InputDevices
-from overt.desktop.x11.wire import Wire
+from overt.desktop.x11.wire import ERROR, RefusedError, Wire, packet_bytes
 from overt.protocol.errors import CaptureError
 from overt.protocol.records import SYNTHETIC
 
@@ -59,6 +59,8 @@ _NO_OPERATION, _INPUT_FOCUS = 127, 43
 _FROM_SERVER, _FROM_CLIENT = 0, 1
 _KEY_PRESS, _MOTION = 1, 5  # X Input 1's, from its first event on
 _HEAD_BYTES = 32
+_ALIKE = (0, 1, 4, 5, 6, 7)  # bytes of a reply's head: kind, category, size
+_MOST_ALIKE = 1024
 _ANSWER_S = 5.0
 
 
@@ -80,6 +82,7 @@ class RecordLane:
         self._major = self._control.extension("RECORD").major
         self._first = self._control.extension("XInputExtension").first_event
         self._devices = InputDevices(self._control)
+        self._rest = b""  # of a packet that has not come to its end
         self._start()
 
     def close(self) -> None:
@@ -101,9 +104,8 @@ class RecordLane:
         self._devices.hear(answer.before)
         parts: list[bytes] = []
         while True:
-            packets = self._data.packets()
-            parts += [p[_HEAD_BYTES:] for p in packets if p[1] == _FROM_SERVER]
-            if any(packet[1] == _FROM_CLIENT for packet in packets):
+            self._rest, is_complete = _cut(self._rest + self._data.take(), parts)
+            if is_complete:
                 return self._decode(b"".join(parts))
             if not select.select([self._data], [], [], _ANSWER_S)[0]:
                 raise CaptureError("The X server stopped reporting input.")
@@ -136,6 +138,43 @@ class RecordLane:
         source = ids[before] | np.where(devices.is_synthetic[ids[before]], SYNTHETIC, 0)
         events["device"] = np.where(is_source, source, 0)
         return events
+
+
+def _cut(data: bytes, parts: list[bytes]) -> tuple[bytes, bool]:
+    """Cut what came into packets; those of a row that are alike at once.
+
+    Args:
+        data: Bytes of RECORD's data connection, from the start of a packet on.
+        parts: Takes the bodies of what the server sent.
+
+    Returns:
+        What is no whole packet yet, and whether our own request is among the others.
+
+    Raises:
+        RefusedError: The server refused to go on.
+    """
+    place, is_complete = 0, False
+    while len(data) - place >= _HEAD_BYTES:
+        size = packet_bytes(data, place)
+        if len(data) - place < size:
+            break
+        if data[place] == ERROR:
+            raise RefusedError(data[place : place + size])
+        count = _alike(data, place, size)
+        if data[place + 1] == _FROM_SERVER:
+            rows = np.frombuffer(data, np.uint8, count * size, place)
+            parts.append(rows.reshape(count, size)[:, _HEAD_BYTES:].tobytes())
+        is_complete |= data[place + 1] == _FROM_CLIENT
+        place += count * size
+    return data[place:], is_complete
+
+
+def _alike(data: bytes, place: int, size: int) -> int:
+    """How many packets in a row have the kind, the category and the size of one."""
+    most = min((len(data) - place) // size, _MOST_ALIKE)
+    rows = np.frombuffer(data, np.uint8, most * size, place).reshape(most, size)
+    same = (rows[:, _ALIKE] == rows[0, _ALIKE]).all(axis=1)
+    return most if same.all() else int(same.argmin())
 
 
 def _range(place: int, first: int, last: int) -> bytes:

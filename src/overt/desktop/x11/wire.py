@@ -187,6 +187,17 @@ class Wire:
         self._read()
         return self._cut()
 
+    def take(self) -> bytes:
+        """All bytes that have arrived; whoever takes them cuts them into packets.
+
+        Raises:
+            CaptureError: The server is gone.
+        """
+        self._read()
+        taken = bytes(self._pending)
+        self._pending.clear()
+        return taken
+
     def answer(self, serial: int) -> Answer:
         """Wait for the reply to a request; what came before it is kept in order.
 

@@ -207,14 +207,14 @@ class Gate:
         self, t_ns: npt.NDArray[np.int64], kept: npt.NDArray[np.bool_]
     ) -> list[MarkRecord]:
         marks = []
-        for at_ns, keeps in zip(t_ns, kept, strict=True):
-            if keeps == self._in_gap:
-                self._in_gap = not keeps
-                marks.append(
-                    MarkRecord(int(at_ns), "resume")
-                    if keeps
-                    else MarkRecord(int(at_ns), "gap", {"reason": "not allowed"})
-                )
+        before = np.concatenate([[not self._in_gap], kept[:-1]])
+        for place in np.flatnonzero(kept != before[: len(kept)]).tolist():
+            at_ns, self._in_gap = int(t_ns[place]), not kept[place]
+            marks.append(
+                MarkRecord(at_ns, "gap", {"reason": "not allowed"})
+                if self._in_gap
+                else MarkRecord(at_ns, "resume")
+            )
         return marks
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from overt.recorder.capture.names import Names
     from overt.recorder.capture.segments import SegmentSink
 
-DRAIN_NS = 80_000_000  # between two reads of the record lane
+DRAIN_NS = 160_000_000  # between two reads of the record lane
 REST_NS = 300_000_000  # hands that did nothing for so long rest
 _TURN_NS = 50_000_000  # between two looks at keys whose field is not known yet
 WRITE_NS = 400_000_000  # between two passes over what has settled

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from overt.desktop.x11.keymap import text
 from overt.protocol.records import ContextRecord, EventKind, Level
 
@@ -26,6 +28,7 @@ _ORDER = list(Level)
 _CLEAR = _ORDER.index(Level.CLEAR)
 _WORDS = _ORDER.index(Level.WORDS)
 _BACKSPACE = 0xFF08
+_BUTTON_PRESS, _KEY_PRESS = int(EventKind.BUTTON_PRESS), int(EventKind.KEY_PRESS)
 
 
 class Typing:
@@ -51,14 +54,18 @@ class Typing:
         """
         records: list[ContextRecord] = []
         waiting = list(breaks)
-        for event, level in zip(events, levels, strict=True):
-            while waiting and waiting[0] < event["t_ns"]:
+        kinds = events["kind"]
+        presses = np.flatnonzero((kinds == _BUTTON_PRESS) | (kinds == _KEY_PRESS))
+        for place in presses.tolist():
+            event, level = events[place], int(levels[place])
+            t_ns = int(event["t_ns"])
+            while waiting and waiting[0] < t_ns:
                 records += self._end(waiting.pop(0))
-            if event["kind"] == EventKind.BUTTON_PRESS:
-                records += self._end(int(event["t_ns"]))
-            elif event["kind"] == EventKind.KEY_PRESS:
+            if event["kind"] == _BUTTON_PRESS:
+                records += self._end(t_ns)
+            else:
                 records += self._press(
-                    int(event["t_ns"]), int(event["detail"]), int(event["state"]), level
+                    t_ns, int(event["detail"]), int(event["state"]), level
                 )
         for t_ns in waiting:
             records += self._end(t_ns)

@@ -17,6 +17,7 @@ from overt.recorder.person import replay
 from overt.recorder.person.consenting import standing
 from overt.recorder.person.control import ControlClient, recorded_displays
 from overt.recorder.person.playback import Screen, open_own, screens
+from overt.recorder.person.readers import look
 from overt.recorder.person.receipts import verified_receipts
 from overt.recorder.person.review import (
     Overview,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from overt.protocol.canonical import Json
+    from overt.protocol.programme import Programme
     from overt.protocol.segment import Segment
     from overt.recorder.person.run import Participant
 
@@ -144,13 +146,14 @@ class LocalFacts:
         """Return the kept receipts, newest first."""
         return verified_receipts(self.who.home, programme)[::-1]
 
-    def readers(self) -> dict[str, Any]:
-        """Return who has read this person's recordings, or why that is unknown."""
+    def readers(self, programme: Programme) -> dict[str, Any]:
+        """Return who read this person's recordings, proved, or why it is unknown."""
+        who = self.who
         try:
-            answer = self.who.client.readers()
+            found = look(who.home, programme, who.enrolment.person, who.client)
         except OvertError as error:
             return {"reads": None, "why": str(error)}
-        return {"reads": answer.get("reads", []), "why": ""}
+        return {"reads": found.reads, "why": ""}
 
     def recorders(self) -> list[Json]:
         """Return the state of every recorder of this home, by display."""

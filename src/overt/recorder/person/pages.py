@@ -290,7 +290,7 @@ def show_recordings(request: Request, token: Inside) -> HTMLResponse:
         recorders=facts.recorders(),
         programme=programme,
         **facts.standing(),
-        **facts.readers(),
+        **facts.readers(programme),
     )
 
 

@@ -23,14 +23,16 @@ def monitors(display: xdisplay.Display) -> list[Rect]:
     Monitors that show the same are one.
     """
     root = display.screen().root
-    whole = root.get_geometry()
     found: list[Rect] = []
     if display.has_extension("RANDR"):
         for one in randr.get_monitors(root, is_active=True).monitors:
             rect = Rect(one.x, one.y, one.width_in_pixels, one.height_in_pixels)
             if rect.width and rect.height and rect not in found:
                 found.append(rect)
-    return found or [Rect(0, 0, whole.width, whole.height)]
+    if found:
+        return found
+    whole = root.get_geometry()
+    return [Rect(0, 0, whole.width, whole.height)]
 
 
 def places(display: xdisplay.Display) -> list[Rect]:

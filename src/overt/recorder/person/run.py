@@ -44,7 +44,7 @@ from overt.recorder.person.review import expire
 from overt.recorder.person.sending import Sender
 from overt.recorder.person.steering import Hand, PersonSteering
 from overt.recorder.person.wishes import WishesInForce, read_wishes
-from overt.redact.naming import whole
+from overt.redact.naming import remembered, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -242,7 +242,7 @@ def naming(keeper: LeaseKeeper, home: Home) -> Names:
         levels |= {wish.level for wish in read_wishes(home).never}
         return bool(levels & {Level.MASKED, Level.WORDS})
 
-    return Names(masks, masks_goals)
+    return Names(remembered(masks), masks_goals)
 
 
 def _sink(

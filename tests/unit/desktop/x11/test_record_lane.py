@@ -10,8 +10,8 @@ import pytest
 from Xlib import X
 from Xlib.ext import xtest
 
-from overt.desktop.x11.recordlane import RecordLane
-from overt.desktop.x11.wire import Wire
+from overt.desktop.x11.recordlane import RecordLane, _cut
+from overt.desktop.x11.wire import RefusedError, Wire
 from overt.protocol.records import SYNTHETIC
 
 pytestmark = pytest.mark.display
@@ -135,3 +135,21 @@ def test_every_event_says_which_device_it_came_from(
     assert keyboards[0] == keyboards[1] != keyboards[2] == keyboards[3]
     assert not {0, mine, others} & set(keyboards.tolist())
     assert all(int(device) & SYNTHETIC for device in events["device"])
+
+
+def _packet(category: int, body: bytes) -> bytes:
+    return struct.pack("=BBHI24x", 1, category, 0, len(body) // 4) + body
+
+
+def test_packets_are_cut_alike_wherever_the_stream_is_divided() -> None:
+    bodies = [b"abcd", b"efgh", b"ijklmnop", b"qrst", b"uvwx"]
+    stream = b"".join(_packet(0, body) for body in bodies)
+    stream += _packet(1, b"ours") + _packet(0, b"next")
+    wanted = b"".join(bodies) + b"next"
+    for middle in range(len(stream)):
+        parts: list[bytes] = []
+        rest, early = _cut(stream[:middle], parts)
+        rest, late = _cut(rest + stream[middle:], parts)
+        assert (b"".join(parts), rest, early | late) == (wanted, b"", True)
+    with pytest.raises(RefusedError):
+        _cut(bytes(32), [])

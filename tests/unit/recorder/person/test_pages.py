@@ -25,6 +25,7 @@ from overt.protocol.records import (
     TileRecord,
 )
 from overt.protocol.segment import SegmentHeader, encode_record
+from overt.recorder.person import pagefacts
 from overt.recorder.person.consenting import standing
 from overt.recorder.person.pages import create_pages
 from overt.recorder.person.playback import open_own, screens
@@ -124,20 +125,31 @@ def test_withdrawing_takes_one_form(browser: Any, consenting: SimpleNamespace) -
     assert "You have withdrawn" in browser.get("/recordings").text
 
 
-def test_readers_are_shown_and_unknown_is_said(browser: Any, vault: Any) -> None:
+def test_readers_are_shown_once_proved_and_unknown_is_said(
+    browser: Any, vault: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _enter(browser)
+    reads: list[Any] = []
+    proved = SimpleNamespace(reads=reads)
+    monkeypatch.setattr(pagefacts, "look", lambda *_: proved)
     assert "Nobody has read your recordings" in browser.get("/recordings").text
-    vault.reads = [
+    reads.append(
         {
-            "log_index": 4, "day": "2026-11-23", "purpose": "train-agents",
-            "requester": "Rae", "request": "req_x", "segment": "seg_abc",
+            "log_index": 4, "witnessed": False, "day": "2026-11-23",
+            "purpose": "train-agents", "requester": "Rae", "request": "req_x",
+            "segment": "seg_abc",
         }
-    ]  # fmt: skip
-    assert "Rae" in browser.get("/recordings").text
-    vault.away = True
+    )  # fmt: skip
     page = browser.get("/recordings").text
-    assert "Unknown" in page
-    assert "Nobody has read" not in page
+    assert "Rae" in page
+    assert "not cosigned yet" in page
+    monkeypatch.undo()
+    vault.reads = reads  # what the vault says without a proof
+    for vault.away in (False, True):
+        page = browser.get("/recordings").text
+        assert "Unknown" in page
+        assert "Rae" not in page
+        assert "Nobody has read" not in page
 
 
 def test_two_peoples_pages_on_one_machine_do_not_log_each_other_out(
