@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from overt.protocol import tlog
 from overt.protocol.errors import DataError, SealError, VaultError
-from overt.vault.log import folder as log_folder
 from overt.vault.log.book import EntryBook
 from overt.vault.log.frontier import Frontier, Growth
 from overt.vault.log.log import Log
 from overt.vault.log.verify import LogReport, verify
+from overt.vault.store import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,12 +159,13 @@ def _arm(monkeypatch: pytest.MonkeyPatch, at: int, error: type[BaseException]) -
 
         return run
 
-    monkeypatch.setattr(log_folder, "write_durably", step(log_folder.write_durably))
+    for name in ("_write_fresh", "_put"):
+        monkeypatch.setattr(files, name, step(getattr(files, name)))
     for name in ("add", "set_head"):
         monkeypatch.setattr(EntryBook, name, step(getattr(EntryBook, name)))
 
 
-@pytest.mark.parametrize("at", range(16))
+@pytest.mark.parametrize("at", range(30))
 def test_killed_at_every_step_nothing_answered_for_is_lost(
     open_log: Callable[[], Log],
     check: Callable[[], LogReport],
@@ -186,7 +187,7 @@ def test_killed_at_every_step_nothing_answered_for_is_lost(
     assert (report.problems, report.entries_checked) == ((), start + 2)
 
 
-@pytest.mark.parametrize("at", range(16))
+@pytest.mark.parametrize("at", range(30))
 def test_a_full_disk_is_refused_and_mended_without_a_restart(
     open_log: Callable[[], Log],
     check: Callable[[], LogReport],

@@ -44,10 +44,11 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def subtree_hash(hashes: Sequence[bytes]) -> bytes:
     """Return the root over hashes of one level, at least one (RFC 9162, 2.1.1)."""
-    if len(hashes) == 1:
-        return hashes[0]
-    split = _split(len(hashes))
-    return node_hash(subtree_hash(hashes[:split]), subtree_hash(hashes[split:]))
+    row = list(hashes)
+    while len(row) > 1:  # in pairs; an odd one at the end goes up as it is
+        pairs = zip(row[::2], row[1::2], strict=False)
+        row = [node_hash(*pair) for pair in pairs] + row[len(row) & ~1 :]
+    return row[0]
 
 
 def _split(size: int) -> int:

@@ -21,9 +21,10 @@ from overt.protocol.tlog import (
     unpack_entries,
 )
 from overt.vault.log.frontier import Frontier
-from overt.vault.store.files import make_folder, write_durably
+from overt.vault.store.files import make_folder, write_all_durably
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 # readable for the servers' group: the vault server shows to anybody what lies here
@@ -47,9 +48,18 @@ class LogFolder:
         Raises:
             OSError: The file cannot be written.
         """
-        target = self.folder / path
-        make_folder(target.parent, root=self.folder, mode=_FOLDER_MODE)
-        write_durably(target, data, mode=_FILE_MODE)
+        self.write_all({path: data})
+
+    def write_all(self, files: Mapping[str, bytes]) -> None:
+        """Write files durably, in no order.
+
+        Raises:
+            OSError: One of them cannot be written; others may be there.
+        """
+        targets = {self.folder / path: data for path, data in files.items()}
+        for folder in dict.fromkeys(target.parent for target in targets):
+            make_folder(folder, root=self.folder, mode=_FOLDER_MODE)
+        write_all_durably(targets, mode=_FILE_MODE)
 
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes; nothing where there is no such file.

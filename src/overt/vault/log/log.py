@@ -192,8 +192,7 @@ class Log:
             growth.add(leaf_commitment(salt, entry))
         frontier = growth.finish()
         self._book.add(first, salted, also)
-        for path, data in growth.files.items():
-            self._folder.write(path, data)
+        self._folder.write_all(growth.files)
         self._sign(frontier)
         self._frontier = frontier
         for tile in growth.filled:

@@ -10,11 +10,29 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
 def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Write a file under a temporary name, sync it, rename it, sync its folder."""
+    write_all_durably({path: data}, mode=mode)
+
+
+def write_all_durably(files: Mapping[Path, bytes], *, mode: int = 0o600) -> None:
+    """Write files, each whole or not there; a folder that holds several syncs once.
+
+    After a crash some may be there and others not.
+    """
+    fresh = {path: _write_fresh(path, data, mode) for path, data in files.items()}
+    for path, written in fresh.items():
+        _put(written, path)
+    for folder in dict.fromkeys(path.parent for path in files):
+        sync(folder)
+
+
+def _write_fresh(path: Path, data: bytes, mode: int) -> Path:
+    """Write a file under a temporary name, synced."""
     fresh = path.with_name(f".{path.name}.new")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as file:
@@ -22,8 +40,11 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    return fresh
+
+
+def _put(fresh: Path, path: Path) -> None:
     fresh.replace(path)
-    sync(path.parent)
 
 
 def sync(path: Path) -> None:
