@@ -13,12 +13,13 @@ from overt.protocol.release import read_release
 from overt.vault.broker import release as broker_release
 from overt.vault.broker.release import Releases
 from overt.vault.govern.callers import Caller
-from overt.vault.log import folder as log_folder
 from overt.vault.log import log as vault_log
 from overt.vault.log import verify as verifier
 from overt.vault.log.book import EntryBook
+from overt.vault.log.folder import LogFolder
 from overt.vault.log.frontier import Frontier
 from overt.vault.log.log import Log
+from overt.vault.store import files
 from tests.attacks.rows import attack, instead
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from tests.fakes.stacks import Stack
     from tests.fakes.world import World
 
-STEPS = 5  # before and after: entries, a tile, a bundle, the checkpoint, the head
+STEPS = 8  # entries; a tile and a bundle, written and put; so the checkpoint; the head
 
 
 def parts_of(data: bytes) -> int:
@@ -50,7 +51,8 @@ def failing_at(patch: pytest.MonkeyPatch, at: int) -> None:
 
         return run
 
-    patch.setattr(log_folder, "write_durably", step(log_folder.write_durably))
+    for name in ("_write_fresh", "_put"):
+        patch.setattr(files, name, step(getattr(files, name)))
     for name in ("add", "set_head"):
         patch.setattr(EntryBook, name, step(getattr(EntryBook, name)))
 
@@ -220,14 +222,14 @@ def test_a_forked_log_is_found_at_the_start(stack: Stack) -> None:
     assert head is not None
     log, key = world.folder / "log", world.services["log"]
     shutil.rmtree(log)
-    files = log_folder.LogFolder(log)
+    forgery = LogFolder(log)
     growth = vault_log.Growth(Frontier())
     for number in range(head[0] + 3):
         growth.add(b"%032d" % number)
     frontier = growth.finish()
     for path, data in growth.files.items():
-        files.write(path, data)
+        forgery.write(path, data)
     origin = f"overt/{world.programme_id}"
     forged = tlog.Checkpoint(origin, frontier.size, frontier.root())
-    files.write("checkpoint", tlog.sign_checkpoint(forged, key))
+    forgery.write("checkpoint", tlog.sign_checkpoint(forged, key))
     assert not starts(world)
