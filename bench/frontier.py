@@ -17,24 +17,28 @@ import shutil
 import sys
 import time
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from bench.frontier_picture import picture
+from bench.privacy.ocr import ocr_reader, reads
 from demo import founding, reading, recording
 from demo.run import PASSPHRASE, Config, Run, StageError
 from overt.cli.jobs import DATASET, open_job
 from overt.protocol.errors import OvertError
 from overt.redact.lists import ranked
 from overt.research.dataset.leaks import scan_dataset
-from overt.research.dataset.sealed import open_dataset
+from overt.research.dataset.sealed import decode_png, open_dataset
 from overt.research.evaluate.attacker import attack, sample
 from overt.research.evaluate.pages import PageServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from overt.research.dataset.sealed import Dataset
 
 READING = ("click-dialog-2", "click-tab", "enter-text", "choose-list")
 OTHERS = ("click-test-2", "click-dialog")
@@ -42,6 +46,7 @@ RECORDED = ("clear", "words", "masked")
 TRAINED = (*RECORDED, "surrogate")
 REPORT = Path("bench-report")
 _SEED = 7
+_FRAMES_READ = 60
 _ALLOW = """
 [[allow]]
 app = "chromium*"
@@ -226,8 +231,11 @@ def _ratio(one: dict[str, Any], clear: dict[str, Any]) -> dict[str, float | None
     }
 
 
-def _planted(runs: dict[str, Run], level: str) -> dict[str, int]:
-    """Search a dataset's texts for what the worker typed while it was recorded."""
+def _planted(runs: dict[str, Run], level: str) -> dict[str, int | None]:
+    """Search a dataset for what the worker typed while it was recorded.
+
+    In all its texts, and by OCR in frames that follow typing: there it stood.
+    """
     run, job = _job(runs, level)
     typed = {
         str(action["text"])
@@ -238,7 +246,27 @@ def _planted(runs: dict[str, Run], level: str) -> dict[str, int]:
     values = sorted(value for value in typed if len(value) > 3)
     dataset = open_dataset(job / DATASET, open_job(job, PASSPHRASE))
     found = [item for item in scan_dataset(dataset, values) if item.kind == "canary"]
-    return {"values": len(values), "found": len({item.canary for item in found})}
+    seen, read = _read_in_frames(dataset, values)
+    return {
+        "values": len(values),
+        "found": len({item.canary for item in found}),
+        "frames": seen,
+        "read_in_frames": read,
+    }
+
+
+def _read_in_frames(dataset: Dataset, values: Sequence[str]) -> tuple[int, int | None]:
+    """Return how many frames an OCR read, and how many values; None without OCR."""
+    if (ocr := ocr_reader()) is None:
+        return 0, None
+    after = [
+        row["frame_decide"]["bytes"]
+        for before, row in pairwise(dataset.rows())
+        if before["action"]["action"] == "type" and before["episode"] == row["episode"]
+    ]
+    lines = [ocr(decode_png(data)) for data in after[:_FRAMES_READ]]
+    read = {value for value in values for each in lines if reads(each, value)}
+    return len(lines), len(read)
 
 
 def _attacker() -> dict[str, float]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from bench.privacy.drawn import draw
 from bench.privacy.measure import Count
+from bench.privacy.ocr import ocr_reader, reads
 from overt.protocol.errors import CaptureError
 from overt.redact.pixels import Masker
 
@@ -141,49 +142,24 @@ class _Reading:
 
     def add(self, masked: np.ndarray, secret: list[str]) -> None:
         """Read a masked screen and look for what stood there."""
-        ocr = _ocr()
+        ocr = ocr_reader()
         if ocr is None:
             return
         self.screens += 1
-        text = "".join(" ".join(ocr(masked)).split()).casefold()
-        for words in secret:
-            bare = "".join(words.split()).casefold()
-            if len(bare) >= 4 and bare in text:
-                self.read.append(bare)
+        lines = ocr(masked)
+        self.read += [
+            words
+            for words in secret
+            if len("".join(words.split())) >= 4 and reads(lines, words)
+        ]
 
     def told(self) -> dict[str, object]:
         return {"ocr_screens": self.screens, "ocr_secrets_read": len(self.read)}
 
 
-_loaded: list[Any] = []
-
-
-def _ocr() -> Callable[[np.ndarray], list[str]] | None:
-    """The whole OCR, with detection; None where it is not installed."""
-    from overt.redact.pixels.words import has_ocr
-
-    if not has_ocr():
-        return None
-    if not _loaded:
-        from rapidocr import EngineType, RapidOCR
-
-        engines = dict.fromkeys(
-            ("Det.engine_type", "Rec.engine_type", "Cls.engine_type"),
-            EngineType.OPENVINO,
-        )
-        one = {"EngineConfig.openvino.inference_num_threads": 1}
-        _loaded.append(RapidOCR(params={"Global.log_level": "error", **engines, **one}))
-
-    def read(rgb: np.ndarray) -> list[str]:
-        answer = _loaded[0](np.ascontiguousarray(rgb[..., ::-1]), use_cls=False)
-        return list(answer.txts or ())
-
-    return read
-
-
 def _peer(frames: list[np.ndarray]) -> float | None:
     """CPU milliseconds a frame of OCR and Presidio's patterns; None without them."""
-    ocr = _ocr()
+    ocr = ocr_reader()
     if ocr is None:
         return None
     recognisers = _recognisers()

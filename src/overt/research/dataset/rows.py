@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from overt.protocol.records import Pixels
     from overt.research.refine.episodes import Step, Trajectory
 
-SCHEMA_VERSION = "overt-dataset-2"
+SCHEMA_VERSION = "overt-dataset-3"
 Row = dict[str, Any]
 
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
