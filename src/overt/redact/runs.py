@@ -8,6 +8,7 @@ Pure.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -31,25 +32,29 @@ CONTROLS: Final = frozenset(
     }
 )
 ENTRIES: Final = frozenset({"entry", "password text", "spin button"})
-_CONTAINERS: Final = frozenset(
+# What holds others and may have a ground of its own.
+CONTAINERS: Final = frozenset(
     {"document web", "document frame", "frame", "window", "panel", "section", "filler"}
 )
 _WORDED: Final = frozenset({"static", "label", "text", "link", "heading", "paragraph"})
 _MOST_RUNS = 400
 _COLOUR_STEP = 17  # 16 levels a channel, black and white among them
 _STRIDE_PX = 4096  # pixels of a box that are looked at
-_INK_SHARE = 0.01
+_INK_SHARE = 0.003
 _LINE_EMS = 1.15  # height of a line, in the size of its font
-_LETTER_EMS = 0.85  # from the highest letter to the lowest
+_LETTER_EMS = (0.53, 0.2, 0.21)  # small letters, what rises above, what hangs below
+_HANGING = re.compile(r"[gjpqyQ,;()]")
+_RISING = re.compile(r"[^acegmnopqrsuvwxyz\W]")
 _SIZES_PX = np.array([8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 24, 32, 48, 64, 96, 144])
 _EDGE_PX = 3
+_LEAST_PX = (96, 40)  # width and height of a container that is told
 _LEAST_LETTER_PX = 4
 
 
 def runs_of(
     nodes: Iterable[Node], screen: Pixels, show: Callable[[str], str]
 ) -> tuple[list[TextRun], bool]:
-    """Return the controls and the lines of text of a tree.
+    """Return the grounds, the controls and the lines of text of a tree.
 
     Args:
         nodes: `[role, name, x, y, width, height, states]`, those of a level before
@@ -58,17 +63,40 @@ def runs_of(
         show: The episode's naming, at the level in force.
 
     Returns:
-        The runs, controls before what stands in them, and whether some were left out.
+        The runs, each before what stands in it, and whether some were left out.
     """
     known = [node for node in nodes if _box(node, screen) is not None]
     texts = _lines(known)
-    found: list[TextRun] = []
+    found = _grounds(known, screen)
     for node in known:
         if node[0] in CONTROLS:
             found.append(_control(node, screen))
         if any(node is text for text in texts) and not _is_icon(node):
             found.append(_text(node, screen, show))
     return found[:_MOST_RUNS], len(found) > _MOST_RUNS
+
+
+def _grounds(nodes: Iterable[Node], screen: Pixels) -> list[TextRun]:
+    """Return the containers that look other than what they stand in.
+
+    One that is no larger than a line of text may have the width of a text: left out.
+    """
+    found: list[TextRun] = []
+    for node in nodes:
+        x, y, width, height = box = _box(node, screen) or (0, 0, 0, 0)
+        if node[0] not in CONTAINERS or width < _LEAST_PX[0] or height < _LEAST_PX[1]:
+            continue
+        ground = colours(screen[y : y + height, x : x + width])[1]
+        around = [run for run in found if _holds(run, box)]
+        if not around or around[-1].ground != ground:
+            found.append(TextRun(*box, str(node[0]), "", 0, ground, ground))
+    return found
+
+
+def _holds(run: TextRun, box: Box) -> bool:
+    x, y, width, height = box
+    across = run.x_px <= x and x + width <= run.x_px + run.width_px
+    return across and run.y_px <= y and y + height <= run.y_px + run.height_px
 
 
 def _lines(nodes: Sequence[Node]) -> list[Node]:
@@ -100,7 +128,7 @@ def _is_named(node: Node) -> bool:
     return (
         any(letter.isalnum() for letter in str(node[1]))
         and node[0] not in ENTRIES
-        and node[0] not in _CONTAINERS
+        and node[0] not in CONTAINERS
     )
 
 
@@ -151,7 +179,7 @@ def _text(node: Node, screen: Pixels, show: Callable[[str], str]) -> TextRun:
     if node[0] in CONTROLS:
         part = part[_EDGE_PX:-_EDGE_PX, _EDGE_PX:-_EDGE_PX]
         ink, ground = colours(part) if part.size else (ink, ground)
-        size = _letters_px(part, ground) / _LETTER_EMS
+        size = _letters_px(part, ground) / _letters_ems(str(node[1]))
     else:
         left, right = x // GRID_PX * GRID_PX, -(-(x + width) // GRID_PX) * GRID_PX
         box = left, y, right - left, height
@@ -166,6 +194,13 @@ def _letters_px(part: Pixels, ground: Rgb) -> int:
     far = np.abs(part.astype(np.int16) - np.array(ground)).max(2) > 4 * _COLOUR_STEP
     rows = np.flatnonzero(far.any(1))
     return int(rows[-1] - rows[0] + 1) if len(rows) else 0
+
+
+def _letters_ems(text: str) -> float:
+    """Return how high a text's letters are together, in the size of its font."""
+    small, above, below = _LETTER_EMS
+    rises, hangs = _RISING.search(text), _HANGING.search(text)
+    return small + (above if rises else 0) + (below if hangs else 0)
 
 
 def colours(part: Pixels) -> tuple[Rgb, Rgb]:

@@ -1,4 +1,4 @@
-"""Draw fake text and the edges of controls into a masked screen.
+"""Draw grounds, the edges of controls and fake text into a masked screen.
 
 Stage: refine, level `surrogate`. Input: a masked frame, runs whose text is fake.
 Output: the frame with each run drawn where the mask had covered it, and the boxes that
@@ -8,6 +8,7 @@ run explains stays flat. Pure, but for the font file that it reads.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from overt.protocol.texts import COVER
-from overt.redact.runs import CONTROLS, colours
+from overt.redact.runs import CONTAINERS, CONTROLS, colours
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,10 +32,12 @@ Box = tuple[int, int, int, int]  # x, y, width, height in root pixels
 FONTS: Final = ("LiberationSans-Regular.ttf", "DejaVuSans.ttf")
 LAYOUT: Final = ImageFont.Layout.BASIC  # the other depends on what else is installed
 _MARGIN_PX: Final = 6  # the mask covers a little more than what was drawn
+_MARGINS_PX: Final = dict.fromkeys(CONTROLS, 1) | dict.fromkeys(CONTAINERS, 0)
 _LEAST_COVERED: Final = 0.1
 _NEAR: Final = 9  # of 255: colours of runs are told in steps of 17
 _AROUND_PX: Final = 24
 _FIELD_PX: Final = 4
+_SPACE_PX: Final = 8
 _EDGELESS: Final = frozenset({"list item", "menu item", "check menu item"})
 
 
@@ -52,19 +55,23 @@ def draw(
         The frame, and the boxes of the text that was drawn.
     """
     covered = (frame == COVER).all(2)
-    runs = [run for run in runs if _is_covered(covered, run)]
+    grounds = [run for run in runs if run.role in CONTAINERS]
+    runs = [run for run in runs if run not in grounds and _is_covered(covered, run)]
     shown = frame.copy()
-    for run in runs:
-        _clear_round(shown, covered, run)
-    for run in runs:
+    for run in grounds:
         _fill(shown, covered, run)
+    if not grounds:
+        for run in runs:
+            _clear_round(shown, covered, run)
+    for run in runs:
+        _fill(shown, covered, run, margin_px=0 if grounds else None)
     image = Image.fromarray(shown)
     pen = ImageDraw.Draw(image)
     for run in runs:
         if not run.text and run.role not in _EDGELESS:
             _edge(pen, run)
     boxes = []
-    for run in runs:
+    for run in _joined(runs):
         text = run.text or typed.get((run.x_px, run.y_px, run.width_px, run.height_px))
         if text:
             boxes.append(_write(image, run, text))
@@ -99,9 +106,20 @@ def _clear_round(shown: Pixels, covered: npt.NDArray[np.bool_], run: TextRun) ->
         shown[ring][covered[ring]] = colours(seen[None])[1]
 
 
-def _fill(shown: Pixels, covered: npt.NDArray[np.bool_], run: TextRun) -> None:
-    """Put the ground where the mask covered a run and a little round it."""
-    margin = 1 if run.role in CONTROLS else _MARGIN_PX
+def _fill(
+    shown: Pixels,
+    covered: npt.NDArray[np.bool_],
+    run: TextRun,
+    *,
+    margin_px: int | None = None,
+) -> None:
+    """Put the ground where the mask covered a run and a little round it.
+
+    Where the grounds are known the margin is theirs already.
+    """
+    margin = _MARGINS_PX.get(run.role, _MARGIN_PX)
+    if margin_px is not None:
+        margin = min(margin, margin_px)
     rows, columns = _slices(run, margin)
     part = shown[rows, columns]
     part[covered[rows, columns]] = run.ground
@@ -114,23 +132,47 @@ def _slices(run: TextRun, margin_px: int) -> tuple[slice, slice]:
     return slice(max(0, y), max(0, bottom)), slice(max(0, x), max(0, right))
 
 
+def _joined(runs: Sequence[TextRun]) -> list[TextRun]:
+    """Return the runs with the words of a line as one: spaces are a font's own."""
+    lines: list[TextRun] = []
+    texts = [run for run in runs if run.text and run.role not in CONTROLS]
+    for run in sorted(texts, key=lambda run: (run.y_px, run.x_px)):
+        last = lines[-1] if lines else None
+        if last is not None and _goes_on(last, run):
+            right = max(last.x_px + last.width_px, run.x_px + run.width_px)
+            text, width = f"{last.text} {run.text}", right - last.x_px
+            lines[-1] = replace(last, text=text, width_px=width)
+        else:
+            lines.append(run)
+    return [run for run in runs if run not in texts] + lines
+
+
+def _goes_on(line: TextRun, run: TextRun) -> bool:
+    alike = (line.y_px, line.height_px, line.font_px, line.ground)
+    return (
+        alike == (run.y_px, run.height_px, run.font_px, run.ground)
+        and run.x_px >= line.x_px
+        and run.x_px <= line.x_px + line.width_px + _SPACE_PX
+    )
+
+
 def _edge(pen: ImageDraw.ImageDraw, run: TextRun) -> None:
     right, bottom = run.x_px + run.width_px - 1, run.y_px + run.height_px - 1
     pen.rectangle((run.x_px, run.y_px, right, bottom), outline=run.ink)
 
 
 def _write(image: Image.Image, run: TextRun, text: str) -> Box:
-    """Write one line in the middle of its box, narrowed where it has no room.
+    """Write one line in its box, narrowed where it has no room.
 
-    Boxes are wider than what stood in them, on both sides by the same on average; what
-    was typed into a field stands at its left.
+    Labels of controls stand in the middle, other text at the left.
     """
     size = run.font_px or max(6, min(14, round(run.height_px * 0.6)))
     line = _line(text, size, run.ink, run.ground)
     width = min(max(4, run.width_px - 2), line.width)
     if width < line.width:
         line = line.resize((width, line.height), Image.Resampling.BILINEAR)
-    x = run.x_px + (round((run.width_px - width) / 2) if run.text else _FIELD_PX)
+    is_label = run.text and run.role in CONTROLS
+    x = run.x_px + (round((run.width_px - width) / 2) if is_label else _FIELD_PX)
     y = run.y_px + (run.height_px - line.height) // 2
     image.paste(line, (x, y))
     return x, y, width, line.height
