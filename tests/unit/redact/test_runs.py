@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from overt.protocol.errors import DataError
 from overt.protocol.texts import GRID_PX, parse_runs, runs_body
@@ -62,6 +62,33 @@ def test_words_are_drawn_in_place_of_their_line(screen: Pixels) -> None:
 def test_what_is_typed_into_a_field_is_no_run(screen: Pixels) -> None:
     (field,) = runs(screen, ["entry", "Quintana", 10, 10, 60, 20, []])
     assert field.text == ""
+
+
+def test_a_ground_is_told_where_it_is_another_than_around() -> None:
+    screen = np.full((300, 400, 3), 85, np.uint8)
+    screen[:210, :160] = 255
+    screen[:50, :160] = (255, 255, 0)
+    whole_page = ["document web", "Orders of Anna", 0, 0, 400, 300, []]
+    page = ["section", "", 0, 0, 160, 210, []]
+    same = ["section", "", 0, 60, 160, 100, []]
+    query = ["section", "", 0, 0, 160, 50, []]
+    chip = ["section", "", 10, 70, 60, 16, []]  # may be as wide as its text
+    found = runs(screen, whole_page, page, same, query, chip)
+    boxes = [(run.x_px, run.y_px, run.width_px, run.height_px) for run in found]
+    assert boxes == [(0, 0, 400, 300), (0, 0, 160, 210), (0, 0, 160, 50)]
+    assert [run.ground for run in found] == [(85,) * 3, (255,) * 3, (255, 255, 0)]
+    assert {run.text for run in found} == {""}
+
+
+@pytest.mark.parametrize("text", ["Submit", "Copy", "Okay", "nexus"])
+def test_letters_tell_the_size_of_a_label(text: str) -> None:
+    font = ImageFont.load_default(16)
+    image = Image.new("RGB", (120, 40), (238, 238, 238))
+    ImageDraw.Draw(image).text((20, 8), text, (0, 0, 0), font)
+    button = ["push button", text, 0, 0, 120, 40, []]
+    _, label = runs(np.asarray(image), button)
+    assert label.font_px in {14, 16, 18}
+    assert label.ink == (0, 0, 0)
 
 
 def test_a_node_off_the_screen_leaves_nothing(screen: Pixels) -> None:

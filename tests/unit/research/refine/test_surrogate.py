@@ -184,6 +184,33 @@ def test_a_run_whose_surroundings_changed_is_not_drawn(desk: Any) -> None:
     assert found.steps[0].runs_decide == ()
 
 
+def test_what_was_masked_stands_on_the_ground_of_its_container() -> None:
+    frame = np.full((120, 200, 3), 90, np.uint8)
+    frame[:100, :180] = COVER
+    page = TextRun(0, 0, 160, 80, "section", "", 0, (255,) * 3, (255,) * 3)
+    button = TextRun(20, 40, 60, 20, "push button", "", 0, (119,) * 3, (238,) * 3)
+    shown, boxes = draw(frame, [page, button], {})
+    assert boxes == []
+    assert (shown[10, 100] == 255).all()
+    assert (shown[50, 50] == 238).all()
+    assert (shown[40, 20:80] == 119).all()
+    assert (shown[38, 20:80] == 255).all()
+    assert (shown[90, 170] == COVER).all()  # unresolved: flat
+    assert (shown[110, 190] == 90).all()
+
+
+def test_words_of_a_line_are_written_as_one() -> None:
+    frame = np.full((40, 320, 3), COVER, np.uint8)
+    words = [
+        TextRun(x, 10, 48, 16, "word", text, 13, (0, 0, 0), (255,) * 3)
+        for x, text in ((0, "Press"), (32, "it"), (64, "now"), (192, "apart"))
+    ]
+    _, boxes = draw(frame, words, {})
+    assert [box[0] // 64 for box in boxes] == [0, 3]
+    x, _, width, _ = boxes[0]
+    assert 0 <= x < x + width <= 112
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.integers(-40, 200), st.integers(-40, 200), st.integers(1, 300))
 def test_runs_anywhere_can_be_drawn(x: int, y: int, width: int) -> None:
