@@ -1,4 +1,4 @@
-"""From key codes to keysyms, and from keysyms to text and names.
+"""From key codes to keysyms, and from keysyms to names.
 
 Stage: desktop, X11. Input: the server's keyboard mapping, a key code and the modifier
 state of its event. Output: the keysym that the layout gives (groups, shift, locks,
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from Xlib import XK
 
+from overt.desktop.keyboard.keysyms import KEYPAD, UNICODE, text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,35 +26,6 @@ if TYPE_CHECKING:
 _SHIFT, _LOCK = 0x01, 0x02
 _GROUP_SHIFT, _GROUP_MASK = 13, 0x3  # XKB's group: bits 13 and 14 of the state
 _NUM_LOCK, _MODE_SWITCH, _LEVEL3_SHIFT = 0xFF7F, 0xFF7E, 0xFE03
-_KEYPAD: Final = range(0xFF80, 0xFFBE)
-_UNICODE: Final = 0x01000000
-_KEYPAD_TEXT: Final = {0xFF80: " ", 0xFFBD: "="} | {
-    0xFFAA + n: sign for n, sign in enumerate("*+,-./0123456789")
-}
-# Keysyms from before Unicode: the high byte names a set, the low byte lies in it.
-_LEGACY_SETS: Final = {
-    0x01: "iso8859-2",
-    0x02: "iso8859-3",
-    0x03: "iso8859-4",
-    0x05: "iso8859-6",
-    0x06: "koi8-r",
-    0x07: "iso8859-7",
-    0x0C: "iso8859-8",
-    0x0D: "tis-620",
-    0x13: "iso8859-15",
-}
-# Where X's sets leave those standards.
-_LEGACY_RUNS: Final = {
-    0x6A1: "ђѓёєѕіїјљњћќґўџ№ЂЃЁЄЅІЇЈЉЊЋЌҐЎЏ",
-    0x7A1: "ΆΈΉΊΪ ΌΎΫ Ώ  ΅― άέήίϊΐόύϋΰώ",
-    0x7D2: "Σ",
-}
-_LEGACY_TEXT: Final = {
-    first + n: sign
-    for first, run in _LEGACY_RUNS.items()
-    for n, sign in enumerate(run)
-    if sign != " "
-}
 _NO_SYMBOL: Final = 0
 
 
@@ -89,7 +62,7 @@ class Keymap:
             group = 1
         base, shifted = self._pair(keycode, group, level3=bool(state & self._level3))
         upper = bool(state & _SHIFT)
-        if shifted in _KEYPAD:  # shift only takes num lock back
+        if shifted in KEYPAD:  # shift only takes num lock back
             return shifted if state & self._num_lock and not upper else base
         if state & _LOCK and _is_letter(base, shifted):
             upper = not upper
@@ -122,36 +95,14 @@ class Keymap:
         return pair if pair[1] else _cased(pair[0])
 
 
-def text(keysym: int) -> str:
-    """Return the character that a keysym types; empty for one that types none."""
-    if 0x20 <= keysym <= 0x7E or 0xA0 <= keysym <= 0xFF:
-        return chr(keysym)
-    if _UNICODE + 0x20 <= keysym <= _UNICODE + 0x10FFFF:
-        return chr(keysym - _UNICODE)
-    if 0x20A0 <= keysym <= 0x20AC:  # currency signs are their own code points
-        return chr(keysym)
-    if keysym in _KEYPAD:
-        return _KEYPAD_TEXT.get(keysym, "")
-    codec = _LEGACY_SETS.get(keysym >> 8)
-    typed = _decoded(keysym & 0xFF, codec) if codec and keysym & 0x80 else ""
-    return _LEGACY_TEXT.get(keysym, typed)
-
-
 def name(keysym: int) -> str:
     """Return X's name of a keysym: `a`, `Return`, `Left`, `U20B9`; never empty."""
-    if keysym >= _UNICODE:
-        return f"U{keysym - _UNICODE:04X}"
+    if keysym >= UNICODE:
+        return f"U{keysym - UNICODE:04X}"
     known = _NAMES.get(keysym)
     if known is None and text(keysym):
         return f"U{ord(text(keysym)):04X}"
     return known or f"0x{keysym:x}"
-
-
-def _decoded(byte: int, codec: str) -> str:
-    try:
-        return bytes([byte]).decode(codec)
-    except UnicodeDecodeError:
-        return ""
 
 
 def _names() -> dict[int, str]:
@@ -207,4 +158,4 @@ def _cased(keysym: int) -> tuple[int, int]:
     if len(upper) != 1 or upper == text(keysym):
         return keysym, keysym
     point = ord(upper)
-    return keysym, point if point < 0x100 else _UNICODE | point
+    return keysym, point if point < 0x100 else UNICODE | point

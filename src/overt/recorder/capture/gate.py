@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from overt.desktop.keyboard.keysyms import text
 from overt.desktop.types import without
-from overt.desktop.x11.keymap import text
 from overt.protocol.records import (
     EVENT_DTYPE,
     ContextRecord,

@@ -3,8 +3,9 @@
 Stage: capture, at the gate. Input: keys that are past the quarantine, with their
 levels, and the instants of whatever ends a burst. Output: a context record `typed` at
 the end of each burst: which values of the episode were typed, edits resolved. Keys
-themselves leave as U+FFFD alone. A burst with a composed character, which is not known,
-has no record. Pure; a burst that goes on is held in memory alone.
+themselves leave as U+FFFD alone. Dead keys and Compose are resolved; a burst with a
+sequence that comes to nothing known has no record. Pure; a burst that goes on is held
+in memory alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from overt.desktop.x11.keymap import text
+from overt.desktop.keyboard.compose import Composer
+from overt.desktop.keyboard.keysyms import changes_others
 from overt.protocol.records import ContextRecord, EventKind, Level
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Typing:
 
     def __init__(self, names: Names) -> None:
         self._names = names
+        self._composer = Composer()
         self._text = ""
         self._first_ns = 0
         self._level = _CLEAR
@@ -74,12 +77,12 @@ class Typing:
     def _press(
         self, t_ns: int, keysym: int, state: int, level: int
     ) -> list[ContextRecord]:
-        if composes(keysym):
-            self._is_whole = False
-            return []
         if changes_others(keysym):
             return []
-        typed = text(keysym) if not state & COMMAND_MASK else ""
+        typed = None if state & COMMAND_MASK else self._composer.press(keysym)
+        self._is_whole &= not self._composer.broke
+        if typed == "":  # a sequence goes on, or came to nothing
+            return []
         if typed and level < _CLEAR:
             if not self._text:
                 self._first_ns, self._level = t_ns, level
@@ -95,21 +98,8 @@ class Typing:
         typed, whole, first_ns = self._text, self._is_whole, self._first_ns
         words = self._level >= _WORDS
         self._text, self._is_whole, self._level = "", True, _CLEAR
+        self._composer.reset()
         if not typed.strip() or not whole:
             return []
         shown = self._names.at(first_ns).show(typed, words=words)
         return [ContextRecord(t_ns, "typed", {"text": shown})]
-
-
-def changes_others(keysym: int) -> bool:
-    """Whether a key only changes what other keys mean (Shift, Control, AltGr...)."""
-    return (
-        0xFFE1 <= keysym <= 0xFFEE
-        or 0xFE01 <= keysym <= 0xFE13
-        or keysym in {0, 0xFF7E}
-    )
-
-
-def composes(keysym: int) -> bool:
-    """Whether a key makes one character with those after it, which is not known."""
-    return 0xFE50 <= keysym <= 0xFE93 or keysym == 0xFF20

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from overt.desktop.x11.keymap import text
+from overt.desktop.keyboard.keysyms import text
 from overt.protocol.errors import UsageError
 from overt.protocol.records import (
     TILE_PX,

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from overt.desktop.x11 import keymap
+from overt.desktop.keyboard.compose import Composer
+from overt.desktop.keyboard.keysyms import changes_others
+from overt.desktop.x11.keymap import name
 from overt.protocol.actions import Action, Click, Key, Scroll, Type
 from overt.protocol.records import EventKind, InputRecord, MarkRecord
 from overt.recorder.person.playback import screens
@@ -32,7 +34,6 @@ _BUTTONS = {1: "left", 2: "middle", 3: "right"}
 _WHEEL = {4: (0, -1), 5: (0, 1), 6: (-1, 0), 7: (1, 0)}
 _COMMANDS = ((0x04, "ctrl"), (0x08, "alt"), (0x40, "super"))
 _MASKED = "\N{BULLET}"
-_MODIFIERS = range(0xFFE1, 0xFFEF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +72,19 @@ def moments(segment: Segment) -> list[Moment]:
 
 
 def _raw_moments(segment: Segment) -> Iterator[Moment]:
-    place = (0, 0)
+    place, composer = (0, 0), Composer()
     for record in segment.records:
         if isinstance(record, InputRecord):
             for event in record.events:
                 place = (int(event["x_px"]), int(event["y_px"]))
-                if (action := _action(event)) is not None:
+                if (action := _action(event, composer)) is not None:
                     yield Moment(int(event["t_ns"]), place, action)
         elif isinstance(record, MarkRecord) and record.kind == "secret":
             yield Moment(record.t_ns, place, Type(secret=True))
 
 
-def _action(event: np.void) -> Action | None:
-    """Return what an event did; None for motion, releases and bare modifiers."""
+def _action(event: np.void, composer: Composer) -> Action | None:
+    """Return what an event did; None for motion, releases and keys not yet text."""
     kind, detail = int(event["kind"]), int(event["detail"])
     x_px, y_px = int(event["x_px"]), int(event["y_px"])
     if kind == EventKind.BUTTON_PRESS:
@@ -91,13 +92,15 @@ def _action(event: np.void) -> Action | None:
             return Scroll(x_px, y_px, *_WHEEL[detail])
         button: Any = _BUTTONS.get(detail)
         return Click(x_px, y_px, button) if button else None
-    if kind != EventKind.KEY_PRESS or detail in _MODIFIERS or not detail:
+    if kind != EventKind.KEY_PRESS or changes_others(detail):
         return None
     held = [word for mask, word in _COMMANDS if int(event["state"]) & mask]
-    written = keymap.text(detail)
-    if written and not held:
-        return Type(_MASKED if written == "\N{REPLACEMENT CHARACTER}" else written)
-    return Key("+".join([*held, keymap.name(detail).lower()]))
+    written = None if held else composer.press(detail)
+    if written == "\N{REPLACEMENT CHARACTER}":
+        return Type(_MASKED)
+    if written is not None:
+        return Type(written) if written else None
+    return Key("+".join([*held, name(detail).lower()]))
 
 
 def facts(segment: Segment, src: str) -> dict[str, Any]:

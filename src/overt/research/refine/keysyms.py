@@ -1,17 +1,18 @@
-"""X keysyms as text, key names and modifiers.
+"""X keysyms as key names and modifiers.
 
-Input: a keysym with the level already applied, a modifier mask. Output: the character
-that it types, or its X name. It knows no layout and no display.
+Input: a keysym with the level already applied, a modifier mask. Output: its X name,
+with the modifiers. It knows no layout and no display.
 
 Sources: X Window System Protocol, appendix A (keysym encoding); keysymdef.h (names).
 """
 
 from __future__ import annotations
 
+from overt.desktop.keyboard.keysyms import text
+
 BACKSPACE = 0xFF08
 SHIFT, CONTROL, MOD1, MOD4 = 1, 4, 8, 64  # modifier bits of an event's state
 
-_UNICODE = 0x01000000
 _NAMES = {
     BACKSPACE: "BackSpace",
     0xFF09: "Tab",
@@ -53,23 +54,6 @@ _PUNCTUATION = dict(
 )
 
 
-def is_modifier(keysym: int) -> bool:
-    """Whether a key only changes what other keys mean (Shift, Control, AltGr...)."""
-    return 0xFFE1 <= keysym <= 0xFFEE or 0xFE01 <= keysym <= 0xFE13 or keysym == 0xFF7E
-
-
-def text_of(keysym: int) -> str:
-    """Return the character that a keysym types; empty where it types none."""
-    if 0x20 <= keysym <= 0x7E or 0xA0 <= keysym <= 0xFF:
-        return chr(keysym)
-    if _UNICODE < keysym <= _UNICODE + 0x10FFFF:
-        character = chr(keysym - _UNICODE)
-        return character if character.isprintable() else ""
-    if 0xFFAA <= keysym <= 0xFFB9 or keysym == 0xFFBD:  # keypad
-        return chr(keysym - 0xFF80)
-    return ""
-
-
 def combo_of(keysym: int, state: int) -> str:
     """Return a key with its modifiers: `ctrl+a`, `shift+Tab`, `Return`.
 
@@ -94,9 +78,9 @@ def name_of(keysym: int) -> str:
     """Return the X name of a keysym; letters are lower case, as shift is named."""
     if keysym in _NAMES:
         return _NAMES[keysym]
-    text = text_of(keysym)
-    if text in _PUNCTUATION:
-        return _PUNCTUATION[text]
-    if text.isascii() and text:
-        return text.lower()
-    return f"U{ord(text):04X}" if text else f"0x{keysym:x}"
+    typed = text(keysym)
+    if typed in _PUNCTUATION:
+        return _PUNCTUATION[typed]
+    if typed.isascii() and typed:
+        return typed.lower()
+    return f"U{ord(typed):04X}" if typed else f"0x{keysym:x}"

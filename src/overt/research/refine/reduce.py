@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from overt.desktop.keyboard.compose import Composer
+from overt.desktop.keyboard.keysyms import changes_others
 from overt.protocol.actions import Action, Button, Click, Drag, Key, Scroll, Type
 from overt.protocol.records import SYNTHETIC, EventKind
 from overt.research.refine.keysyms import (
@@ -22,8 +24,6 @@ from overt.research.refine.keysyms import (
     MOD1,
     MOD4,
     combo_of,
-    is_modifier,
-    text_of,
 )
 
 if TYPE_CHECKING:
@@ -163,6 +163,7 @@ class _Reducer:
         self._done: list[_Open] = []
         self._pressed: dict[int, _Open] = {}  # button: its open click
         self._held: list[_Event] = []  # modifiers that no key has used yet
+        self._composer = Composer()
         self._keys: dict[int, _Open] = {}  # keysym down: the action it belongs to
 
     @property
@@ -197,9 +198,11 @@ class _Reducer:
 
     def secret(self, t_ns: int) -> None:
         self._held.clear()
+        self._composer.reset()
         self._done.append(_Open("secret", t_ns, t_ns, t_ns))
 
     def _press(self, event: _Event) -> None:
+        self._composer.reset()
         last = self._last
         if last is not None and _continues(last, event):
             last.count += 1
@@ -243,10 +246,10 @@ class _Reducer:
         last.indices.append(event.place)
 
     def _key_press(self, event: _Event) -> None:
-        if is_modifier(event.detail):
-            self._held.append(event)
-            return
         if not event.detail:  # a key that is not recorded
+            return
+        if changes_others(event.detail):
+            self._held.append(event)
             return
         target = self._key_target(event)
         target.indices += [held.place for held in self._held] + [event.place]
@@ -261,16 +264,16 @@ class _Reducer:
         last = self._last
         typing = last if last is not None and last.kind == "type" else None
         plain = not event.state & (CONTROL | MOD1 | MOD4)
-        text = text_of(event.detail) if plain else ""
-        if typing is not None and text:
+        text = self._composer.press(event.detail) if plain else None
+        if typing is not None and text is not None:
             typing.text += text
             return typing
         if typing is not None and plain and event.detail == BACKSPACE and typing.text:
             typing.text = typing.text[:-1]
             return typing
         first = self._held[0].t_ns if self._held else event.t_ns
-        made = _Open("type" if text else "key", first, event.t_ns, event.t_ns)
-        made.text = text or combo_of(event.detail, event.state)
+        made = _Open("key" if text is None else "type", first, event.t_ns, event.t_ns)
+        made.text = combo_of(event.detail, event.state) if text is None else text
         self._done.append(made)
         return made
 

@@ -8,7 +8,8 @@ import subprocess
 import pytest
 from Xlib import XK, display
 
-from overt.desktop.x11.keymap import Keymap, name, text
+from overt.desktop.keyboard.keysyms import text
+from overt.desktop.x11.keymap import Keymap, name
 
 SHIFT, LOCK, NUM, LEVEL3 = 0x01, 0x02, 0x10, 0x80
 KEYS = (*range(9, 66), *range(79, 92), 94, 104, 110, 113, 119)

@@ -58,8 +58,19 @@ def test_a_shortcut_or_clear_text_is_no_part_of_a_burst(names: Names) -> None:
     assert _take(typing, "open^", level=Level.CLEAR) == []
 
 
-def test_a_composed_character_is_not_known(names: Names) -> None:
-    assert _take(Typing(names), "Ren~ee^") == []
+def test_a_composed_character_is_one_character(names: Names) -> None:
+    typing = Typing(names)
+    assert _take(typing, "Ren~ee^") == [(16, "[OTHER_1:medium]")]
+    assert _take(typing, "Ren~e<~ee^") == [(19, "[OTHER_1:medium]")]
+
+
+def test_a_burst_with_a_sequence_that_types_nothing_known_has_no_record(
+    names: Names,
+) -> None:
+    typing = Typing(names)
+    assert _take(typing, "Ren~^") == []
+    assert _take(typing, "Ren~xee^") == []
+    assert _take(typing, "Rose^") == [(14, "[OTHER_1:short]")]
 
 
 def test_a_burst_ends_at_a_break(names: Names) -> None:

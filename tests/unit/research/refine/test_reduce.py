@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from overt.desktop.keyboard.keysyms import text
 from overt.protocol.actions import Action, Click, Drag, Key, Scroll, Type
-from overt.research.refine.keysyms import combo_of, name_of, text_of
+from overt.research.refine.keysyms import combo_of, name_of
 from overt.research.refine.reduce import reduce_events
 from overt.research.refine.timeline import Timeline
 
@@ -139,11 +140,11 @@ def test_only_events_within_the_bounds_count(desk: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keysym", "text"),
+    ("keysym", "typed"),
     [(0x41, "A"), (0xE9, "é"), (0x010020AC, "€"), (0xFFB7, "7"), (0xFF0D, "")],
 )
-def test_text_of_keysyms(keysym: int, text: str) -> None:
-    assert text_of(keysym) == text
+def test_text_of_keysyms(keysym: int, typed: str) -> None:
+    assert text(keysym) == typed
 
 
 @pytest.mark.parametrize(
@@ -163,3 +164,22 @@ def test_names_of_combinations(keysym: int, state: int, combo: str) -> None:
 
 def test_unknown_keysym_is_named_by_number() -> None:
     assert name_of(0x1008FF11) == "0x1008ff11"
+
+
+def test_dead_keys_and_compose_type_what_they_make(desk: Any) -> None:
+    for keysym in (ord("R"), 0xFE51, ord("e"), 0xFF20, ord("o"), ord("c"), 0xFE51):
+        desk.key(keysym)
+    assert actions_of(desk) == [Type("R\u00e9\u00a9")]
+
+
+def test_a_sequence_that_types_nothing_is_no_action(desk: Any) -> None:
+    desk.key(0xFE51)
+    desk.key(ord("q"))
+    desk.key(0xFF0D)
+    assert actions_of(desk) == [Key("Return")]
+
+
+def test_letters_of_other_scripts_are_text(desk: Any) -> None:
+    for keysym in (0x6C6, 0x6D9, 0x7F3):
+        desk.key(keysym)
+    assert actions_of(desk) == [Type("\u0444\u044b\u03c2")]
