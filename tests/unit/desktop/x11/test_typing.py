@@ -144,3 +144,20 @@ def test_a_key_that_is_held_repeats(hand: Hand, painter: Any) -> None:
     painter.fake(X.KeyRelease, CODE["a"])
     assert len(said) >= 3
     assert set(said) == {"a"}
+
+
+def test_every_layout_of_four(hand: Hand) -> None:
+    hand.lay_out("us,ru,gr,il", "grp:rctrl_toggle")
+    for _ in range(4):
+        hand.strike(CODE["a"])
+        hand.strike(RIGHT_CTRL)
+    assert hand.read() == "a\u0444\u03b1\u05e9"
+
+
+def test_caps_lock_shifts_letters_alone(hand: Hand) -> None:
+    hand.lay_out("de")
+    hand.strike(CAPS)
+    for key in ("a", ";", "1"):
+        hand.strike(CODE[key])
+    hand.strike(CAPS)
+    assert hand.read() == "A\u00d61"
