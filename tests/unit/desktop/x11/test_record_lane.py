@@ -47,6 +47,16 @@ def test_every_injected_event_is_drained_with_its_position(
     assert (np.diff(events["time_ms"].astype(np.int64)) >= 0).all()
 
 
+def test_wheels_turn_in_four_directions(lane: RecordLane, painter: Any) -> None:
+    painter.fake(X.MotionNotify, 0, 40, 50)
+    for button in (4, 5, 6, 7, 7):
+        painter.fake(X.ButtonPress, button)
+        painter.fake(X.ButtonRelease, button)
+    turned = [event for event in lane.drain() if event["type"] == X.ButtonPress]
+    assert [int(event["detail"]) for event in turned] == [4, 5, 6, 7, 7]
+    assert {(int(e["root_x"]), int(e["root_y"])) for e in turned} == {(40, 50)}
+
+
 def test_the_state_is_the_one_before_the_event(lane: RecordLane, painter: Any) -> None:
     painter.fake(X.ButtonPress, 1)
     painter.fake(X.ButtonRelease, 1)

@@ -64,6 +64,26 @@ def test_wheel_steps_merge_and_a_pause_parts_them(desk: Any) -> None:
     assert actions_of(desk) == [Scroll(10, 10, 1, 2), Scroll(10, 10, 0, -1)]
 
 
+@pytest.mark.parametrize(
+    ("button", "steps"), [(4, (0, -2)), (5, (0, 2)), (6, (-2, 0)), (7, (2, 0))]
+)
+def test_each_wheel_button_has_its_direction(
+    desk: Any, button: int, steps: tuple[int, int]
+) -> None:
+    for _ in range(2):
+        desk.click(button, held_ms=2)
+    assert actions_of(desk) == [Scroll(10, 10, *steps)]
+
+
+def test_a_drag_does_not_go_on_with_the_click_before_it(desk: Any) -> None:
+    desk.click()
+    desk.wait(1000)
+    desk.press()
+    desk.glide(70, 40)
+    desk.release()
+    assert actions_of(desk) == [Click(10, 10), Drag(10, 10, 70, 40)]
+
+
 def test_typing_is_the_final_text(desk: Any) -> None:
     desk.type("Hello wrl", "BackSpace", "BackSpace", "orld")
     assert actions_of(desk) == [Type("Hello world")]
