@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from overt.desktop.keyboard.keysyms import text
+from overt.desktop.keyboard.compose import composes
+from overt.desktop.keyboard.keysyms import changes_others, text
 from overt.protocol.errors import UsageError
 from overt.protocol.records import (
     TILE_PX,
@@ -96,11 +97,17 @@ def without_text(events: EventArray) -> EventArray:
     keys = np.isin(changed["kind"], (EventKind.KEY_PRESS, EventKind.KEY_RELEASE))
     for place in np.flatnonzero(keys):
         keysym = int(changed["detail"][place])
-        if int(changed["state"][place]) & _COMMAND_MASK or keysym in _FUNCTION_KEYS:
+        if int(changed["state"][place]) & _COMMAND_MASK or _acts(keysym):
             continue
         changed["detail"][place] = PLACEHOLDER if text(keysym) else 0
         changed["state"][place] &= ~_SHAPE_MASK & 0xFFFF
     return changed
+
+
+def _acts(keysym: int) -> bool:
+    """Whether a key types nothing and shapes no text; the keypad's characters do."""
+    shapes = changes_others(keysym) or composes(keysym)
+    return keysym in _FUNCTION_KEYS and not shapes and not text(keysym)
 
 
 class _Tiles:
