@@ -18,6 +18,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from overt.protocol.texts import Placeholder, length_of, without_placeholders
+from overt.redact.rejoin import Part, spans_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -110,15 +111,18 @@ class Naming:
                 shown.append(f"{_marks(head)}{self._name(core, kind)}{_marks(tail)}")
         return " ".join(shown)
 
-    def show(self, text: str, *, words: bool = False) -> str:
+    def show(
+        self, text: str, *, words: bool = False, earlier: Sequence[str] = ()
+    ) -> str:
         """Return a text as it may leave; marks round values are left out.
 
         Args:
             text: A line of the screen, or what was typed.
             words: Whether the level reveals common words.
+            earlier: What was typed before it in the same field: a value may be split.
         """
         shown = []
-        for word, kind in self._words(text):
+        for word, kind in self._words(text, earlier):
             core = _core(word)[1]
             if not kind and (words or core in self._said):
                 shown.append(without_placeholders(core))
@@ -135,20 +139,22 @@ class Naming:
         names = self._names.items()
         return next(v for v, name in names if (name.kind, name.number) == number)
 
-    def _words(self, text: str) -> list[tuple[str, str]]:
+    def _words(self, text: str, earlier: Sequence[str] = ()) -> list[tuple[str, str]]:
         """Return words and whole values, each with its kind; "": it may be read."""
-        found = list(self._judged(text))
+        found = list(self._judged(text, earlier))
         return [
             (word, "" if kind and _is_interface(found, place) else kind)
             for place, (word, kind) in enumerate(found)
             if any(letter.isalnum() for letter in word)
         ]
 
-    def _judged(self, text: str) -> Iterator[tuple[str, str]]:
+    def _judged(self, text: str, earlier: Sequence[str]) -> Iterator[tuple[str, str]]:
         text = unicodedata.normalize("NFC", text)
         head, rest = text[:_MOST], text[_MOST:]
         at = 0
-        for start, end, kind in _whole_words(head, self._masks(head)):
+        parts = [Part("", one) for one in (*earlier, head)]
+        masked = spans_over(parts, self._masks)[-1] if earlier else self._masks(head)
+        for start, end, kind in _whole_words(head, masked):
             yield from ((word, "") for word in _WORD.findall(head[at:start]))
             value = head[start:end]
             whole = [value] if kind in _WHOLE else _WORD.findall(value)

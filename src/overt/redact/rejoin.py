@@ -13,10 +13,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from overt.redact.kinds import Kind, Span
-from overt.redact.text import Level, spans_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 class Part(NamedTuple):
@@ -32,20 +31,17 @@ class Part(NamedTuple):
 
 
 def spans_over(
-    parts: Sequence[Part], level: Level, lang: str = "en"
+    parts: Sequence[Part], masks: Callable[[str], Sequence[tuple[int, int, str]]]
 ) -> list[list[Span]]:
     """Return what is masked in each part, whatever it was split over.
 
     Args:
         parts: In the order of time or reading.
-        level: As for `text.spans`.
-        lang: As for `text.spans`.
+        masks: What of one text is masked, as `text.spans` tells it.
     """
-    ways = [*_readings(parts)]
-    texts = ["".join(text for _, text in way) for way in ways]
     hidden = [[-1] * len(part.text) for part in parts]
-    for way, found in zip(ways, spans_of(texts, level, lang), strict=True):
-        _mark(way, found, hidden)
+    for way in _readings(parts):
+        _mark(way, masks("".join(text for _, text in way)), hidden)
     return [[*_spans(kinds)] for kinds in hidden]
 
 
@@ -61,7 +57,9 @@ def _readings(parts: Sequence[Part]) -> Iterator[list[tuple[int, str]]]:
 
 
 def _mark(
-    way: list[tuple[int, str]], found: list[Span], hidden: list[list[int]]
+    way: list[tuple[int, str]],
+    found: Sequence[tuple[int, int, str]],
+    hidden: list[list[int]],
 ) -> None:
     """Carry the spans of a joined text over to its parts."""
     places = [

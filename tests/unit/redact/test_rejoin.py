@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -9,13 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overt.redact.rejoin import Part, spans_over
+from overt.redact.text import spans
 
 VALUES = ("Nanette Woodward", "nanette@example.org", "4929 1234 5678 9012", "Woodward")
 
 
+at_words = partial(spans, level="words")
+
+
 def shown(parts: list[Part]) -> list[str]:
     left = []
-    for part, found in zip(parts, spans_over(parts, "words"), strict=True):
+    for part, found in zip(parts, spans_over(parts, at_words), strict=True):
         text = list(part.text)
         for start, end, _ in found:
             text[start:end] = "_" * (end - start)
@@ -45,14 +50,14 @@ def test_bursts_of_one_field_are_one_text() -> None:
         Part("note", "The settings were chan"),
         Part("note", "ged because of you."),
     ]
-    found = spans_over(parts, "words")
+    found = spans_over(parts, at_words)
     assert any(found)  # a part alone breaks off in a word: it stays masked
     whole = spans_over(
-        [Part("note", "The settings were changed because of you.")], "words"
+        [Part("note", "The settings were changed because of you.")], at_words
     )
     assert whole == [[]]
 
 
 def test_nothing_in_nothing_out() -> None:
-    assert spans_over([], "words") == []
-    assert spans_over([Part("a", "")], "masked") == [[]]
+    assert spans_over([], at_words) == []
+    assert spans_over([Part("a", "")], at_words) == [[]]

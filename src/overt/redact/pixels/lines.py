@@ -263,20 +263,26 @@ def _keep_between(
     kept: Kept,
     lines: tuple[Map, Map],
 ) -> None:
-    """Keep what runs from one kept edge to another: sides of cards, of cells."""
+    """Keep what runs from one kept edge to another: sides of cards, of cells.
+
+    The border of a picture counts as one, unless a letter may be cut off on both sides.
+    """
     reach = _ROUND_PX // CELL_PX
     rows, columns = kept.level.shape
+    is_high, is_wide = rows >= LONG_PX, columns * CELL_PX >= LONG_PX
     for line in uprights:
         near = slice(max(0, line.x - reach), line.right + reach)
         above = kept.level[max(0, line.y - _ROUND_PX) : line.y + 4, near]
         below = kept.level[line.bottom - 4 : line.bottom + _ROUND_PX, near]
-        if (line.y == 0 or above.any()) and (line.bottom == rows or below.any()):
+        top = above.any() or (line.y == 0 and is_high)
+        if top and (below.any() or (line.bottom == rows and is_high)):
             _keep(line, lines[1], kept.upright)
     for line in levels:
         near = slice(max(0, line.y - _ROUND_PX), line.bottom + _ROUND_PX)
         before = kept.upright[near, max(0, line.x - reach) : line.x + reach]
         after = kept.upright[near, line.right - reach : line.right + reach]
-        if (line.x == 0 or before.any()) and (line.right == columns or after.any()):
+        start = before.any() or (line.x == 0 and is_wide)
+        if start and (after.any() or (line.right == columns and is_wide)):
             _keep(line, lines[0], kept.level)
 
 

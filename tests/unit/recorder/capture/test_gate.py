@@ -23,11 +23,13 @@ from overt.recorder.capture.names import Names
 from overt.recorder.capture.screenlog import Area, Patch, Picture, ScreenLog
 from overt.recorder.capture.secretplaces import SecretPlaces
 from overt.redact.naming import whole
+from overt.redact.text import spans
 
 SCREEN = Rect(0, 0, 100, 100)
 APP = Window(1, 1, Rect(0, 0, 50, 100))
 MOVE, DOWN, UP = EventKind.MOTION, EventKind.BUTTON_PRESS, EventKind.BUTTON_RELEASE
 KEY = EventKind.KEY_PRESS
+LEFT, TAB = 0xFF51, 0xFF09
 
 
 def _view(level: Level = Level.CLEAR) -> View:
@@ -40,11 +42,11 @@ def gate() -> Gate:
     return _gate(_view())
 
 
-def _gate(view: View) -> Gate:
+def _gate(view: View, names: Names | None = None) -> Gate:
     history = History()
     history.add(view)
     log = ScreenLog(lambda pixels: pixels)
-    return Gate(history, log, SecretPlaces(), Names(whole))
+    return Gate(history, log, SecretPlaces(), names or Names(whole))
 
 
 def _events(*rows: tuple[int, EventKind, int, int]) -> EventArray:
@@ -129,6 +131,18 @@ def test_below_clear_a_tree_leaves_placeholders_in_boxes(level: Level) -> None:
     control, text = parse_runs(passed.body)
     assert (control.role, control.text) == ("push button", "")
     assert text.text == "[OTHER_1:medium]"
+
+
+@pytest.mark.parametrize(("key", "is_told"), [(LEFT, 0), (TAB, 1)])
+def test_a_value_announced_in_another_burst_of_its_field_is_masked(
+    key: int, is_told: int
+) -> None:
+    gate = _gate(_view(Level.WORDS), Names(lambda text: spans(text, "words")))
+    for at, letters in ((100, "now my password is"), (200, "open this page again")):
+        keys = [(at + n, KEY, ord(letter), 0) for n, letter in enumerate(letters)]
+        gate.judge(_events(*keys, (at + 50, KEY, key, 0)))
+    _, then = gate.take_typed()
+    assert ("this" in then.body["text"].split()) == is_told
 
 
 def test_what_was_typed_is_told_as_placeholders_when_its_burst_ends() -> None:
