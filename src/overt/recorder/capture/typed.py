@@ -4,9 +4,9 @@ Stage: capture, at the gate. Input: keys that are past the quarantine, with thei
 levels, and the instants of whatever ends a burst. Output: a context record `typed` at
 the end of each burst: which values of the episode were typed, edits resolved. Keys
 themselves leave as U+FFFD alone. Dead keys and Compose are resolved; a burst with a
-sequence that comes to nothing known has no record. A burst is judged together with those
-before it in the same field, which a caret that moved may have parted. Pure; what was
-typed is held in memory alone, for as long as the field has the keyboard.
+sequence that comes to nothing known has no record. A burst is judged together with
+those before it in the same field, which a caret that moved may have parted. Pure; what
+was typed is held in memory alone, for as long as the field has the keyboard.
 """
 
 from __future__ import annotations
