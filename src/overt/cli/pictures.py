@@ -7,6 +7,7 @@ rotation is applied; animated and huge pictures are refused.
 
 from __future__ import annotations
 
+import struct
 import warnings
 from typing import IO, TYPE_CHECKING, Final
 
@@ -48,8 +49,10 @@ def read_picture(path: Path) -> Pixels:
         if error.errno is not None:
             raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
         raise _damaged(path) from error
-    except (ValueError, SyntaxError, EOFError, TypeError, IndexError) as error:
+    except (ValueError, SyntaxError, EOFError, TypeError, LookupError) as error:
         raise _damaged(path) from error  # Pillow's readers of damaged files
+    except struct.error as error:
+        raise _damaged(path) from error  # the same, of TIFF
 
 
 def write_picture(rgb: Pixels, file: IO[bytes]) -> None:
