@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from overt.protocol.actions import Action, Type
 from overt.protocol.texts import Placeholder, pieces
 from overt.redact.naming import Naming
-from overt.redact.runs import runs_of
+from overt.redact.runs import ENTRIES, runs_of
 from overt.research.refine.surrogate.draw import draw
 from overt.research.refine.surrogate.fakes import Fakes
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from overt.redact.naming import Span
     from overt.redact.runs import Node
     from overt.research.evaluate.agent import Policy
+    from overt.research.refine.surrogate.draw import Box
 
 View = Literal["clear", "words", "masked", "surrogate"]
 VIEWS: tuple[View, ...] = ("clear", "words", "masked", "surrogate")
@@ -61,11 +62,15 @@ class Viewed:
             self._begin(goal)
         action = self._policy.act(self._look(frame), self._goal, previous)
         if isinstance(action, Type):
+            if self._focus is not None:
+                self._typed[self._focus] = action.text
             return replace(action, text=self._meant(action.text))
         return action
 
     def _begin(self, goal: str) -> None:
         self._episodes += 1
+        self._typed: dict[Box, str] = {}
+        self._focus: Box | None = None
         self._naming = Naming(self._source.masks)
         self._fakes = Fakes(self._seed, f"test {self._episodes}")
         template = self._naming.goal(goal)
@@ -89,6 +94,17 @@ class Viewed:
         masked = self._source.mask(frame)
         if self._view != "surrogate":
             return masked
-        runs, _ = runs_of(self._source.tree(), frame, self._naming.show)
+        nodes = self._source.tree()
+        runs, _ = runs_of(nodes, frame, self._naming.show)
         faked = [replace(run, text=self._fakes.text(run.text)) for run in runs]
-        return draw(masked, faked, {})[0]
+        self._focus = _focus(nodes)
+        return draw(masked, faked, self._typed, self._focus)[0]
+
+
+def _focus(nodes: Sequence[Node]) -> Box | None:
+    """Return the box of the field that keys go to."""
+    fields = [node for node in nodes if node[0] in ENTRIES and "focused" in node[6]]
+    if not fields:
+        return None
+    x, y, width, height = (int(value) for value in fields[-1][2:6])
+    return x, y, width, height

@@ -53,6 +53,22 @@ def test_a_typed_stand_in_becomes_the_value(view: View) -> None:
     assert viewed.act(frame, GOAL, (Type("Thaddeus"),)) == Click(1, 1)
 
 
+def test_a_surrogate_shows_the_focus_and_what_was_typed() -> None:
+    policy = Typist()
+    grey = np.full((80, 100, 3), COVER, np.uint8)
+    field = ["entry", "", 5, 40, 80, 24, ["focused"]]
+    source = Source(lambda _: grey, masks, lambda: [NODE, field])
+    viewed = Viewed(policy, "surrogate", source)
+    frame = np.full((80, 100, 3), 255, np.uint8)
+    viewed.act(frame, GOAL, ())
+    viewed.act(frame, GOAL, (Type("Thaddeus"),))
+    (before, _), (after, _) = policy.seen
+    inside = (slice(44, 60), slice(8, 80))
+    assert (before[52, 5:7] == 16).all()
+    assert (before[inside] == 255).all()
+    assert (after[inside] < 150).any()
+
+
 def test_each_episode_has_names_of_its_own() -> None:
     policy: Any = Typist()
     grey = np.full((40, 100, 3), COVER, np.uint8)

@@ -154,6 +154,16 @@ def test_a_filled_field_shows_what_was_typed(desk: Any) -> None:
     assert (last.frame_decide.pixels()[field] < 150).any()
 
 
+def test_the_field_that_was_clicked_has_a_ring(desk: Any) -> None:
+    first, typing, last, _ = disguise(masked_episode(desk), 7).steps
+    x, y, height = FIELD.x_px, FIELD.y_px, FIELD.height_px
+    left = (y + height // 2, slice(x, x + 2))
+    assert not (first.frame_decide.pixels()[left] == 16).any()
+    for step in (typing, last):
+        assert (step.frame_decide.pixels()[left] == 16).all()
+    assert typing.frame_decide.frame != first.frame_decide.frame
+
+
 def test_rows_say_where_fakes_stand(desk: Any) -> None:
     origin = Origin("ds", "prog", "rel", "f" * 64, "train", level="surrogate")
     episode = masked_episode(desk)

@@ -34,11 +34,13 @@ class Disguised:
         screen: The masked screen.
         runs: What stands on it, with fake text.
         typed: Fake text in fields, by the field's box.
+        focus: Box of the field that keys go to.
     """
 
     screen: Screen | Disguised
     runs: Runs
     typed: tuple[tuple[Box, str], ...] = ()
+    focus: Box | None = None
 
     @property
     def t_ns(self) -> int:
@@ -53,15 +55,18 @@ class Disguised:
     @property
     def frame(self) -> int:
         """A number that two equal screens of one session share."""
-        return hash((self.screen.frame, self.runs, self.typed))
+        return hash((self.screen.frame, self.runs, self.typed, self.focus))
 
     def pixels(self) -> Pixels:
         """Return uint8 (height, width, 3), RGB, of the whole root window."""
-        return draw(self.screen.pixels(), self.runs, dict(self.typed))[0]
+        return self._drawn()[0]
 
     def boxes(self) -> list[Box]:
         """Return where fake text was drawn."""
-        return draw(self.screen.pixels(), self.runs, dict(self.typed))[1]
+        return self._drawn()[1]
+
+    def _drawn(self) -> tuple[Pixels, list[Box]]:
+        return draw(self.screen.pixels(), self.runs, dict(self.typed), self.focus)
 
 
 def disguise(trajectory: Trajectory, seed: int) -> Trajectory:
@@ -72,7 +77,7 @@ def disguise(trajectory: Trajectory, seed: int) -> Trajectory:
     field: Box | None = None
     steps = []
     for step in trajectory.steps:
-        steps.append(_step(step, fakes, tuple(sorted(typed.items()))))
+        steps.append(_step(step, fakes, tuple(sorted(typed.items())), field))
         action = steps[-1].action
         if isinstance(action, Click):
             field = _field_at(step.runs_press or step.runs_decide, action)
@@ -81,7 +86,12 @@ def disguise(trajectory: Trajectory, seed: int) -> Trajectory:
     return replace(trajectory, goal=goal, steps=tuple(steps))
 
 
-def _step(step: Step, fakes: Fakes, typed: tuple[tuple[Box, str], ...]) -> Step:
+def _step(
+    step: Step,
+    fakes: Fakes,
+    typed: tuple[tuple[Box, str], ...],
+    focus: Box | None,
+) -> Step:
     decide = _faked(step.runs_decide, fakes)
     press = _faked(step.runs_press, fakes)
     seen = step.frame_press
@@ -89,8 +99,8 @@ def _step(step: Step, fakes: Fakes, typed: tuple[tuple[Box, str], ...]) -> Step:
         step,
         action=_action(step.action, fakes),
         context=_context(step.context, decide),
-        frame_decide=Disguised(step.frame_decide, decide, typed),
-        frame_press=None if seen is None else Disguised(seen, press, typed),
+        frame_decide=Disguised(step.frame_decide, decide, typed, focus),
+        frame_press=None if seen is None else Disguised(seen, press, typed, focus),
         runs_decide=decide,
         runs_press=press,
     )

@@ -8,6 +8,7 @@ run explains stays flat. Pure, but for the font file that it reads.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from overt.protocol.records import Pixels
-    from overt.protocol.texts import TextRun
+    from overt.protocol.texts import Rgb, TextRun
 
 Box = tuple[int, int, int, int]  # x, y, width, height in root pixels
 
@@ -37,12 +38,16 @@ _LEAST_COVERED: Final = 0.1
 _NEAR: Final = 9  # of 255: colours of runs are told in steps of 17
 _AROUND_PX: Final = 24
 _FIELD_PX: Final = 4
+_RING: Final = (16, 16, 16)
 _SPACE_PX: Final = 8
 _EDGELESS: Final = frozenset({"list item", "menu item", "check menu item"})
 
 
 def draw(
-    frame: Pixels, runs: Sequence[TextRun], typed: dict[Box, str]
+    frame: Pixels,
+    runs: Sequence[TextRun],
+    typed: dict[Box, str],
+    focus: Box | None = None,
 ) -> tuple[Pixels, list[Box]]:
     """Draw runs into a masked frame.
 
@@ -50,6 +55,7 @@ def draw(
         frame: uint8 (height, width, 3), RGB, of the whole root window.
         runs: Controls and lines with fake text, innermost last.
         typed: Fake text that stands in fields, by the field's box.
+        focus: Box of the field that keys go to: browsers draw a ring round it.
 
     Returns:
         The frame, and the boxes of the text that was drawn.
@@ -69,14 +75,26 @@ def draw(
     pen = ImageDraw.Draw(image)
     for run in runs:
         if not run.text and run.role not in _EDGELESS:
-            _edge(pen, run)
+            _edge(pen, run, has_focus=_box(run) == focus)
     boxes = []
+    ink = _ink(runs)
     for run in _joined(runs):
-        text = run.text or typed.get((run.x_px, run.y_px, run.width_px, run.height_px))
-        if text:
-            boxes.append(_write(image, run, text))
+        if run.text:
+            boxes.append(_write(image, run, run.text))
+        elif text := typed.get(_box(run)):
+            boxes.append(_write(image, replace(run, ink=ink), text))
     free = covered | _plain(frame, runs)
     return np.where(free[:, :, None], np.asarray(image), frame), boxes
+
+
+def _box(run: TextRun) -> Box:
+    return run.x_px, run.y_px, run.width_px, run.height_px
+
+
+def _ink(runs: Sequence[TextRun]) -> Rgb:
+    """Return the usual ink of a screen's labels: what is typed looks like them."""
+    inks = Counter(run.ink for run in runs if run.text and run.ink != run.ground)
+    return inks.most_common(1)[0][0] if inks else (0, 0, 0)
 
 
 def _plain(frame: Pixels, runs: Sequence[TextRun]) -> npt.NDArray[np.bool_]:
@@ -156,9 +174,13 @@ def _goes_on(line: TextRun, run: TextRun) -> bool:
     )
 
 
-def _edge(pen: ImageDraw.ImageDraw, run: TextRun) -> None:
+def _edge(pen: ImageDraw.ImageDraw, run: TextRun, *, has_focus: bool) -> None:
     right, bottom = run.x_px + run.width_px - 1, run.y_px + run.height_px - 1
-    pen.rectangle((run.x_px, run.y_px, right, bottom), outline=run.ink)
+    box = (run.x_px, run.y_px, right, bottom)
+    if has_focus:
+        pen.rounded_rectangle(box, 3, outline=_RING, width=2)
+    else:
+        pen.rectangle(box, outline=run.ink)
 
 
 def _write(image: Image.Image, run: TextRun, text: str) -> Box:
