@@ -24,20 +24,27 @@ INNER, OWN = Rect(300, 100, 260, 80), Rect(300, 200, 260, 60)
 
 
 @pytest.fixture(scope="module")
-def a11y(session: Any) -> Iterator[Accessibility]:
+def accessibility(session: Any) -> Iterator[Accessibility]:
     found = Accessibility(session.bus)
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        found.document_url(session.pid)
-        if len(found.embedded(session.pid) or ()) == 2:
-            break
-        found.focus_changes()
-        time.sleep(0.2)
     yield found
     found.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def a11y(session: Any, accessibility: Accessibility) -> Accessibility:
+    """Wait until both documents are told where they are: pages load slowly."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        accessibility.focus_changes()
+        accessibility.document_url(session.pid)
+        shown = (accessibility.embedded(session.pid) or {}).values()
+        if {one.rect for one in shown} == {INNER, OWN}:
+            break
+        time.sleep(0.2)
+    return accessibility
+
+
+@pytest.fixture
 def inner(session: Any, a11y: Accessibility) -> Ref:
     shown = a11y.embedded(session.pid) or {}
     return next(ref for ref, one in shown.items() if one.rect == INNER)
