@@ -55,6 +55,18 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> StoredObjects:
     return S3Objects(bucket, prefix, **aws.settings())
 
 
+@pytest.mark.parametrize(
+    "name", ["../secret", "aa/../../secret", "/etc/hostname", "secret", "aa/secret\n"]
+)
+def test_no_name_leads_out_of_the_store(
+    objects: StoredObjects, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "secret").write_bytes(b"not an object")
+    objects.put("aa/" + "a" * 32, b"an object")
+    with pytest.raises(VaultError):
+        objects.get(name)
+
+
 @pytest.mark.parametrize("data", [b"", b"x", bytes(9 << 20)])
 def test_what_is_put_is_got(objects: StoredObjects, data: bytes) -> None:
     name = new_object_name()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -81,12 +81,16 @@ class SealingKey:
         if len(raw) != _MLKEM_SEED + _X25519:
             raise DataError("A sealing key does not have 96 bytes.")
         self.raw = raw
-        mlkem = MLKEM768PrivateKey.from_seed_bytes(raw[:_MLKEM_SEED])
-        x25519 = X25519PrivateKey.from_private_bytes(raw[_MLKEM_SEED:])
-        self._key = hpke.MLKEM768X25519PrivateKey(mlkem, x25519)
-        self.public = SealingPublicKey(
-            mlkem.public_key().public_bytes_raw()
-            + x25519.public_key().public_bytes_raw()
+        self._mlkem = MLKEM768PrivateKey.from_seed_bytes(raw[:_MLKEM_SEED])
+        self._x25519 = X25519PrivateKey.from_private_bytes(raw[_MLKEM_SEED:])
+        self._key = hpke.MLKEM768X25519PrivateKey(self._mlkem, self._x25519)
+
+    @cached_property
+    def public(self) -> SealingPublicKey:
+        """The public half."""
+        return SealingPublicKey(
+            self._mlkem.public_key().public_bytes_raw()
+            + self._x25519.public_key().public_bytes_raw()
         )
 
     @classmethod
@@ -247,8 +251,11 @@ def box_info(header: SealedHeader) -> bytes:
     return b"overt segment v1\0" + canonical_bytes(_told(header))
 
 
+_NAMES = tuple(item.name for item in fields(SealedHeader))
+
+
 def _told(header: SealedHeader) -> Json:
-    return {item.name: getattr(header, item.name) for item in fields(header)}
+    return {name: getattr(header, name) for name in _NAMES}
 
 
 def seal_segment(

@@ -40,6 +40,7 @@ _STORED = (
     .where(_S.state == "stored", _S.day >= bindparam("oldest"))
     .order_by(_S.session_id, _S.sequence)
 )
+_STORED_OF = _STORED.where(_S.person.in_(bindparam("cohort", expanding=True)))
 _STATE = select(PersonRow.state).where(PersonRow.person == bindparam("person"))
 
 
@@ -64,9 +65,9 @@ class Pick(NamedTuple):
 
 def stored(database: Database, grant: Grant, oldest: date) -> list[Pick]:
     """Return the cohort's segments of a date or later, in the order recorded."""
-    query, values = _STORED, {"oldest": oldest}
+    query, values = _STORED, {"oldest": oldest, "cohort": grant.request.cohort}
     if grant.request.cohort:
-        query = query.where(SegmentRow.person.in_(grant.request.cohort))
+        query = _STORED_OF
     with database.look() as connection:
         return [Pick(*found) for found in connection.execute(query, values)]
 

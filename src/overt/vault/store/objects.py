@@ -97,7 +97,7 @@ class StoredObjects:
             return bytes(obstore.get(self._backend, name).bytes())
         except FileNotFoundError as error:
             raise VaultError(f"There is no object {name}.") from error
-        except (BaseError, OSError) as error:
+        except (BaseError, OSError, ValueError) as error:
             raise VaultError(
                 f"Object {name} cannot be read ({type(error).__name__}).",
                 remedy="Check that the store is there and that the vault may read it.",
@@ -150,7 +150,9 @@ class LocalObjects(StoredObjects):
         if _NAME.fullmatch(name) is None:  # it may lead out of the folder
             return super().get(name)
         try:
-            return (self._folder / name).read_bytes()
+            handle = os.open(f"{self._folder}/{name}", os.O_RDONLY)
+            with os.fdopen(handle, "rb", buffering=0) as file:
+                return file.read()
         except FileNotFoundError as error:
             raise VaultError(f"There is no object {name}.") from error
         except OSError as error:
