@@ -32,9 +32,10 @@ from overt.protocol.sealing import (
 from overt.vault.broker.checked import Checked
 from overt.vault.broker.picking import Judge, Pick, batches, stored
 from overt.vault.govern.halt import current_state
+from overt.vault.govern.known import Known
 from overt.vault.govern.refusals import HaltedError
 from overt.vault.govern.registry import day_of
-from overt.vault.govern.requests import KnownGrants, grant_for, job_key
+from overt.vault.govern.requests import grant_for, job_key
 from overt.vault.store.rows import ReleaseRow
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Releases:
     witnessed: Witnessed
     clock: Callable[[], float] = time.time
     checked: Checked = field(default_factory=Checked)
-    grants: KnownGrants = field(default_factory=KnownGrants)
+    grants: Known[Grant] = field(default_factory=Known)
 
     def begin(self, caller: Caller, request_id: str) -> Iterator[bytes]:
         """Check everything that can be checked first; return the stream.

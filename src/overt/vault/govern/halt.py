@@ -17,6 +17,7 @@ from overt.protocol.canonical import canonical_bytes, parse_json, sha256_hex
 from overt.protocol.consent import Lease, document_digest, sign_lease
 from overt.protocol.errors import DataError, GovernError, OvertError
 from overt.protocol.halt import HaltOrder, verify_halt
+from overt.vault.govern.known import Known
 from overt.vault.govern.refusals import HaltedError
 from overt.vault.store.rows import HaltRow
 
@@ -32,6 +33,7 @@ ORDER_AGE_S = 24 * 3600
 CLOCK_SKEW_S = 120
 
 
+_KNOWN: Known[HaltOrder] = Known()
 _DOCUMENTS = (
     select(HaltRow.document)
     .where(HaltRow.programme_id == bindparam("id"))
@@ -111,11 +113,15 @@ def pulse(registry: Registry) -> str:
 
 
 def _order(document: bytes, programme: Programme) -> HaltOrder | None:
+    known = _KNOWN.find((document,), programme)
+    if known is not None:
+        return known
     try:
         order = verify_halt(parse_json(document, what="A halt order"), programme)
         given_s(order)
     except OvertError:
         return None
+    _KNOWN.keep((document,), programme, order)
     return order
 
 

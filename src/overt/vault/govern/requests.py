@@ -25,6 +25,7 @@ from overt.protocol.grants import (
 from overt.protocol.ids import check_id
 from overt.protocol.records import Level
 from overt.protocol.sealing import SealingPublicKey
+from overt.vault.govern.known import Known
 from overt.vault.govern.refusals import NotFoundError
 from overt.vault.store.rows import AccessRequestRow, ApprovalRow
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from overt.vault.govern.registry import Registry
     from overt.vault.store.database import Database
 
-_MOST = 1024  # grants remembered
 _REQUEST = select(AccessRequestRow.document).where(
     AccessRequestRow.request_id == bindparam("id")
 )
@@ -266,32 +266,12 @@ def _parsed(request: bytes, approvals: tuple[bytes, ...]) -> RequestFile:
     return RequestFile(read(request), tuple(read(one) for one in approvals))
 
 
-class KnownGrants:
-    """Grants derived before: by the documents' very bytes, under the same programme."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[bytes, ...], tuple[Programme, Grant]] = {}
-
-    def find(self, documents: tuple[bytes, ...], programme: Programme) -> Grant | None:
-        """Return what these documents granted under exactly this programme."""
-        known = self._known.get(documents)
-        return known[1] if known is not None and known[0] is programme else None
-
-    def keep(
-        self, documents: tuple[bytes, ...], programme: Programme, grant: Grant
-    ) -> None:
-        """Remember a grant that was derived from signatures just now."""
-        if len(self._known) >= _MOST:
-            self._known.clear()
-        self._known[documents] = (programme, grant)
-
-
 def grant_for(
     database: Database,
     request_id: str,
     programme: Programme,
     now_s: int,
-    known: KnownGrants | None = None,
+    known: Known[Grant] | None = None,
 ) -> Grant:
     """Derive the grant of a request from the signatures on record.
 
@@ -308,7 +288,7 @@ def grant_for(
         NotFoundError: There is no such request.
     """
     request, approvals = _documents(database, request_id)
-    known = known or KnownGrants()
+    known = known or Known()
     grant = known.find((request, *approvals), programme)
     if grant is not None and now_s < grant.request.expires_utc_s:
         return grant
