@@ -44,13 +44,14 @@ class KeyDecoder(Protocol):
 
 
 # Keys with a function code that only edit or shape text: BackSpace, Delete, locks,
-# Shift, Level3 Shift, and the keypad's characters.
+# Shift, Level3 Shift, Compose, and the keypad's characters.
 _TEXT_KEYS = frozenset(
     [
         0xFF08,
         0xFFFF,
         0xFF7F,
         0xFF7E,
+        0xFF20,
         0xFFE1,
         0xFFE2,
         0xFFE5,

@@ -73,6 +73,7 @@ def test_an_empty_batch_is_empty() -> None:
         (0xFF54, True),  # Down
         (0xFF08, False),  # BackSpace
         (0xFFE1, False),  # Shift
+        (0xFF20, False),  # Compose
         (0xFFB1, False),  # keypad 1
     ],
 )
