@@ -192,9 +192,13 @@ def test_the_log_is_verified_and_an_altered_tile_found(
     copy = tmp_path / "log"
     shutil.copytree(own.data / "vault" / "log", copy)
     verify = ["log", "verify", copy, "--folder", own.programme]
-    report = own.json(*verify)
+    kept = tmp_path / "kept"
+    kept.write_bytes((copy / "checkpoint").read_bytes())
+    report = own.json(*verify, "--seen", kept)
     assert report["ok"] is True
     assert report["size"] > 0
+    kept.write_bytes(kept.read_bytes().replace(b"overt/", b"other/"))
+    assert str(kept) in own.json(*verify, "--seen", kept, code=5)["error"]
     newest = copy / f"tile/entries/000.p/{report['size']}"
     data = bytearray(newest.read_bytes())
     data[-1] ^= 1

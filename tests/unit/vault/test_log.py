@@ -111,6 +111,28 @@ def test_proofs_lead_to_the_checkpoint(
         log.inclusion(601)
 
 
+def test_a_log_has_to_continue_what_others_saw(
+    open_log: Callable[[], Log], log_key: Ed25519PrivateKey, tmp_path: Path
+) -> None:
+    def problems(**seen: bytes) -> tuple[str, ...]:
+        return verify(tmp_path / "log", log_key.public_key(), seen=seen).problems
+
+    log = open_log()
+    log.append(entries(300))
+    older = log.checkpoint()
+    log.append(entries(301))
+    newer = log.checkpoint()
+    assert problems(older=older, newer=newer) == ()
+    other = tlog.Checkpoint(ORIGIN, 300, b"\x01" * 32)
+    forked = tlog.sign_checkpoint(other, log_key)
+    assert [one[:7] for one in problems(forked=forked, older=older)] == ["forked:"]
+    ahead = tlog.Checkpoint(ORIGIN, 999, b"\x01" * 32)
+    (problem,) = problems(ahead=tlog.sign_checkpoint(ahead, log_key))
+    assert problem.endswith("has 601 entries and had 999: rolled back.")
+    (problem,) = problems(torn=older[:-9])
+    assert problem.startswith("torn:")
+
+
 def test_tiles_tell_nothing_of_entries(
     open_log: Callable[[], Log], tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from overt.protocol import tlog
 from overt.protocol.errors import DataError, VaultError
 from overt.protocol.release import read_release
 from overt.vault.govern.roster import Roster
+from overt.vault.log.verify import LogReport, verify
 from overt.vault.log.witness import ADD_CHECKPOINT, Witness, create_app
 
 if TYPE_CHECKING:
@@ -66,6 +67,26 @@ def test_a_release_has_a_cosigned_head_that_covers_its_reads(
     head = tlog.read_checkpoint(note)[0]
     assert head.size > max(one["number"] for one in numbered(world))
     assert witness.memory.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.usefixtures("witness")
+def test_an_auditor_sees_what_the_witnesses_cosigned(world: Any) -> None:
+    def report() -> LogReport:
+        key = world.services["log"].public_key()
+        witnesses = world.in_force().witnesses
+        return verify(world.folder / "log", key, witnesses=witnesses)
+
+    request = granted(world, b"one")
+    assert (report().witnessed, report().problems) == (0, ())
+    world.opened(request)
+    assert report().problems == ()
+    assert report().witnessed > max(one["number"] for one in numbered(world))
+    head = world.folder / "log/witnessed"
+    head.write_bytes(head.read_bytes().replace(KEY.name.encode(), b"witness.test/2"))
+    (problem,) = report().problems
+    assert "is not cosigned by witness witness.test/1" in problem
+    head.write_bytes((world.folder / "log/checkpoint").read_bytes())
+    assert (report().witnessed, len(report().problems)) == (0, 1)
 
 
 def numbered(world: Any) -> list[dict[str, int]]:

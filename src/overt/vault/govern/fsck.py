@@ -70,7 +70,8 @@ def compare(vault: Vault) -> Comparison:
     """
     book = EntryBook(vault.database, "")
     key = vault.programme.service_key("log")
-    log = verify(vault.log_folder, key, book.entries(0, book.count()))
+    entries, witnesses = book.entries(0, book.count()), vault.programme.witnesses
+    log = verify(vault.log_folder, key, entries, witnesses=witnesses)
     rows = _segments(vault.database)
     differences = [*log.problems]
     if book.count() != log.size:

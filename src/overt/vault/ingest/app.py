@@ -38,8 +38,7 @@ from overt.vault.govern.refusals import NotFoundError, answer_refusals
 from overt.vault.govern.registry import KeyBroker, Registry
 from overt.vault.govern.roster import Roster
 from overt.vault.ingest.admission import Admission
-from overt.vault.log.folder import LogFolder
-from overt.vault.log.witnessed import WITNESSED
+from overt.vault.log.folder import WITNESSED, LogFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+WITNESSED = "witnessed"  # the head that witnesses cosigned, beside `checkpoint`
 # readable for the servers' group: the vault server shows to anybody what lies here
 _FOLDER_MODE, _FILE_MODE = 0o750, 0o640
 

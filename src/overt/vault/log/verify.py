@@ -1,8 +1,8 @@
 """Offline verification of a log from its folder and its public key alone.
 
 Stage: what an auditor runs. In: the folder, the key and, where they may be seen, the
-entries; out: a report. It recomputes every leaf, tile and root, changes nothing and
-needs no database.
+entries; heads that others saw, which the log has to continue. Out: a report. It
+recomputes every leaf, tile and root, changes nothing and needs no database.
 """
 
 from __future__ import annotations
@@ -10,24 +10,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from overt.protocol.errors import DataError, OvertError, VaultError
+from overt.protocol.errors import DataError, OvertError, SealError, VaultError
 from overt.protocol.tlog import (
     Checkpoint,
     Tile,
+    consistency_proof,
+    cosigned_at,
     leaf_commitment,
     leaf_hash,
     open_checkpoint,
     subtree_hash,
     tiles_of,
+    verify_consistency,
+    witness_key,
 )
-from overt.vault.log.folder import LogFolder
+from overt.vault.log.folder import WITNESSED, LogFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+    from overt.protocol.programme import Witness
     from overt.vault.log.book import Numbered
 
 
@@ -40,6 +45,8 @@ class LogReport:
         size: Entries that the checkpoint covers.
         root: Its root hash, hexadecimal.
         entries_checked: Entries whose bytes were compared with their leaf.
+        witnessed: Entries that every named witness has cosigned; 0 where none is named
+            or nothing was released yet.
         problems: What does not hold, a sentence each; empty when all holds.
     """
 
@@ -47,6 +54,7 @@ class LogReport:
     size: int
     root: str
     entries_checked: int
+    witnessed: int
     problems: tuple[str, ...]
 
     @property
@@ -61,6 +69,8 @@ def verify(
     entries: Iterable[Numbered] | None = None,
     *,
     origin: str = "",
+    witnesses: Sequence[Witness] = (),
+    seen: Mapping[str, bytes] | None = None,
 ) -> LogReport:
     """Verify a log's folder; with entries, each of them against its leaf as well.
 
@@ -69,6 +79,8 @@ def verify(
         public: The key that signs its checkpoints.
         entries: Number, salt and bytes of entries; erased ones are left out.
         origin: The log's name; the checkpoint's own name where empty.
+        witnesses: Who has to have cosigned the head that reads waited for.
+        seen: Checkpoints that were seen elsewhere or earlier, by what to call them.
 
     Raises:
         VaultError: There is no checkpoint, or a file cannot be read.
@@ -81,12 +93,42 @@ def verify(
     try:
         checkpoint = open_checkpoint(note, name, public)
     except OvertError as error:
-        return LogReport(name, 0, "", 0, (str(error),))
+        return LogReport(name, 0, "", 0, 0, (str(error),))
     problems = [*_tree_problems(files, checkpoint)]
+    heads, witnessed = dict(seen or {}), 0
+    cosigned = files.read(WITNESSED) if witnesses else None
+    if cosigned is not None:
+        heads["The head that its witnesses cosigned"] = cosigned
+    for which, head in heads.items():
+        try:
+            size = _continues(files, checkpoint, open_checkpoint(head, name, public))
+            if head is cosigned:
+                for one in witnesses:
+                    cosigned_at(head, witness_key(one.key))
+                witnessed = size
+        except OvertError as error:
+            problems.append(f"{which}: {error}")
     checked, wrong = _check_entries(files, checkpoint.size, entries or ())
     problems += wrong
     root = checkpoint.root.hex()
-    return LogReport(name, checkpoint.size, root, checked, tuple(problems))
+    return LogReport(name, checkpoint.size, root, checked, witnessed, tuple(problems))
+
+
+def _continues(files: LogFolder, newest: Checkpoint, older: Checkpoint) -> int:
+    """Return the size of a head that the log's newest one extends.
+
+    Raises:
+        SealError: It does not.
+        VaultError, DataError: A file of the log is missing or torn.
+    """
+    if older.size > newest.size:
+        raise SealError(
+            f"The log has {newest.size} entries and had {older.size}: rolled back."
+        )
+    nodes = files.nodes(newest.size)
+    proof = consistency_proof(older.size, newest.size, nodes) if older.size else []
+    verify_consistency(older.size, newest.size, proof, (older.root, newest.root))
+    return older.size
 
 
 def _tree_problems(files: LogFolder, checkpoint: Checkpoint) -> Iterator[str]:

@@ -25,6 +25,7 @@ from overt.protocol.tlog import (
     witness_key,
 )
 from overt.protocol.tlog.witnessing import Submission
+from overt.vault.log.folder import WITNESSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from overt.protocol.programme import Witness
     from overt.vault.log.folder import LogFolder
 
-WITNESSED = "witnessed"  # the file beside `checkpoint`
 FRESH_S = 60  # how far a cosignature's time may be from the broker's
 _REMEDY = "Start the witness, or ask whoever runs it; reading waits."
 _TRIES = 3
