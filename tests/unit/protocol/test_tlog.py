@@ -112,6 +112,25 @@ def test_consistency_verifies_and_tampering_does_not(
         )
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 64), st.integers(0, 64), st.data())
+def test_a_head_extends_those_before_it_and_no_others(
+    one: int, other: int, data: st.DataObject
+) -> None:
+    first, second = sorted((one, other))
+    older = tlog.Checkpoint("o", first, root(first))
+    newer = tlog.Checkpoint("o", second, root(second))
+    node = reader(second)
+    tlog.check_extends(newer, older, node)
+    if first < second:
+        with pytest.raises(SealError, match="rolled back"):
+            tlog.check_extends(older, newer, reader(first))
+    forked = tlog.Checkpoint("o", first, data.draw(st.binary(min_size=32, max_size=32)))
+    if forked.root != older.root:
+        with pytest.raises(SealError, match="does not extend"):
+            tlog.check_extends(newer, forked, node)
+
+
 def test_every_tree_extends_the_empty_one_but_no_other_root_of_size_0() -> None:
     tlog.verify_consistency(0, 5, [], (tlog.EMPTY_ROOT, root(5)))
     with pytest.raises(SealError):

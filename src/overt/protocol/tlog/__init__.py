@@ -2,6 +2,7 @@
 
 from overt.protocol.tlog.checkpoint import (
     Checkpoint,
+    check_extends,
     note_key_hash,
     open_checkpoint,
     read_checkpoint,
@@ -52,6 +53,7 @@ __all__ = [
     "NodeReader",
     "Tile",
     "WitnessKey",
+    "check_extends",
     "consistency_proof",
     "cosign",
     "cosigned_at",

@@ -16,10 +16,16 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from overt.protocol.errors import DataError, SealError
-from overt.protocol.tlog.tree import HASH_BYTES
+from overt.protocol.tlog.tree import (
+    HASH_BYTES,
+    consistency_proof,
+    verify_consistency,
+)
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from overt.protocol.tlog.tree import NodeReader
 
 _NOTE_ED25519 = b"\x01"
 SIGNATURE_MARK = "— "
@@ -166,3 +172,18 @@ def _parse_body(body: str, origin: str) -> Checkpoint:
     ):
         raise DataError(f"A checkpoint's text is malformed or not of log {origin}.")
     return checkpoint
+
+
+def check_extends(newer: Checkpoint, older: Checkpoint, node: NodeReader) -> None:
+    """Check that one head's tree begins with another's, by stored hashes of the newer.
+
+    Raises:
+        SealError: It does not: the log was rolled back or forked.
+        DataError: A stored hash is malformed.
+    """
+    if older.size > newer.size:
+        raise SealError(
+            f"The log has {newer.size} entries and had {older.size}: rolled back."
+        )
+    proof = consistency_proof(older.size, newer.size, node) if older.size else []
+    verify_consistency(older.size, newer.size, proof, (older.root, newer.root))

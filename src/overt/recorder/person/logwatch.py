@@ -18,7 +18,7 @@ from overt.protocol.tlog import (
     TILE_WIDTH,
     Checkpoint,
     Tile,
-    consistency_proof,
+    check_extends,
     cosigned_at,
     inclusion_proof,
     leaf_commitment,
@@ -26,7 +26,6 @@ from overt.protocol.tlog import (
     node_reader,
     open_checkpoint,
     split_tile,
-    verify_consistency,
     verify_inclusion,
     witness_key,
 )
@@ -137,12 +136,7 @@ class LogWatch:
     def _prefix(self, older: Checkpoint, newer: Checkpoint, which: str) -> None:
         """Check that one head extends another, by a proof from the server's tiles."""
         try:
-            nodes = node_reader(newer.size, self._tile)
-            proof = (
-                consistency_proof(older.size, newer.size, nodes) if older.size else []
-            )
-            roots = (older.root, newer.root)
-            verify_consistency(older.size, newer.size, proof, roots)
+            check_extends(newer, older, node_reader(newer.size, self._tile))
         except SealError as error:
             raise SealError(
                 f"The log was forked: its {newer.size} entries do not begin with the"

@@ -10,18 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from overt.protocol.errors import DataError, OvertError, SealError, VaultError
+from overt.protocol.errors import DataError, OvertError, VaultError
 from overt.protocol.tlog import (
     Checkpoint,
     Tile,
-    consistency_proof,
+    check_extends,
     cosigned_at,
     leaf_commitment,
     leaf_hash,
     open_checkpoint,
     subtree_hash,
     tiles_of,
-    verify_consistency,
     witness_key,
 )
 from overt.vault.log.folder import WITNESSED, LogFolder
@@ -101,34 +100,18 @@ def verify(
         heads["The head that its witnesses cosigned"] = cosigned
     for which, head in heads.items():
         try:
-            size = _continues(files, checkpoint, open_checkpoint(head, name, public))
+            older = open_checkpoint(head, name, public)
+            check_extends(checkpoint, older, files.nodes(checkpoint.size))
             if head is cosigned:
                 for one in witnesses:
                     cosigned_at(head, witness_key(one.key))
-                witnessed = size
+                witnessed = older.size
         except OvertError as error:
             problems.append(f"{which}: {error}")
     checked, wrong = _check_entries(files, checkpoint.size, entries or ())
     problems += wrong
     root = checkpoint.root.hex()
     return LogReport(name, checkpoint.size, root, checked, witnessed, tuple(problems))
-
-
-def _continues(files: LogFolder, newest: Checkpoint, older: Checkpoint) -> int:
-    """Return the size of a head that the log's newest one extends.
-
-    Raises:
-        SealError: It does not.
-        VaultError, DataError: A file of the log is missing or torn.
-    """
-    if older.size > newest.size:
-        raise SealError(
-            f"The log has {newest.size} entries and had {older.size}: rolled back."
-        )
-    nodes = files.nodes(newest.size)
-    proof = consistency_proof(older.size, newest.size, nodes) if older.size else []
-    verify_consistency(older.size, newest.size, proof, (older.root, newest.root))
-    return older.size
 
 
 def _tree_problems(files: LogFolder, checkpoint: Checkpoint) -> Iterator[str]:
