@@ -16,6 +16,7 @@ from overt.protocol.grants import Approval, sign_approval, sign_request
 from overt.protocol.ids import new_id
 from overt.protocol.invitation import Invitation, invitation_json, parse_invitation
 from overt.protocol.programme import Anchor, parse_programme, sign_programme
+from overt.protocol.release import Released, ReleaseNames, read_release
 from overt.protocol.sealing import SealingKey
 from overt.protocol.signing import public_text, sign_document
 from overt.vault.broker import checked, picking, release
@@ -32,6 +33,7 @@ from tests.attacks.rows import attack, instead
 from tests.fakes.authenticator import Authenticator
 
 if TYPE_CHECKING:
+    from overt.protocol.sealing import SealedHeader
     from tests.fakes.stacks import Stack
     from tests.fakes.world import World
 
@@ -354,3 +356,38 @@ def test_a_device_that_an_operator_inserts_speaks_for_nobody(stack: Stack) -> No
         row.public_key = public_text(STRANGER.public_key())
     assert world.release(request).status_code == 403
     assert world.reads() == []
+
+
+class _Unchanged:
+    def __init__(self, _key: bytes) -> None:
+        pass
+
+    def of(self, header: SealedHeader) -> Released:
+        told = (header.segment, header.session, header.sequence)
+        return Released(*told, header.person, header.consent)
+
+
+def _same_each_time(_key: bytes) -> ReleaseNames:
+    return ReleaseNames(bytes(32))
+
+
+@attack(
+    instead(release, "ReleaseNames", _Unchanged),
+    instead(release, "ReleaseNames", _same_each_time),
+)
+def test_two_releases_do_not_match_up_by_any_name(stack: Stack) -> None:
+    world = stack.world()
+    devices = [world.participant(b"one", b"two") for _ in range(2)]
+    taken, told = [], []
+    for _ in range(2):  # two grants of two researchers who meet
+        taken.append(world.release(world.granted()).content)
+        _, parts = read_release(taken[-1])
+        names = {name for part in parts for name in asdict(part.header).values()}
+        told.append({name for name in names if isinstance(name, str)})
+    assert told[0] & told[1] == set()
+    called = [
+        name.encode()
+        for one in devices
+        for name in (one.person, one.id, one.session, one.consent_id)
+    ]
+    assert [name for name in called if any(name in data for data in taken)] == []

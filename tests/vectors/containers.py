@@ -169,6 +169,14 @@ def add_sealed(book: Book, content: bytes) -> bytes:
         "truncated",
     )
     book.bad(
+        "sealed-1.bin",
+        "sealed",
+        "it is of version 1",
+        b"OVERTSL1" + data[8:],
+        "DataError",
+        "is of version 1",
+    )
+    book.bad(
         "sealed-magic.bin",
         "sealed",
         "another magic",
@@ -273,6 +281,9 @@ def add_blobs(book: Book) -> None:
     )
 
 
+NAMES_KEY = bytes(range(32))
+
+
 def add_releases(book: Book, sealed: bytes) -> None:
     header = release.ReleaseHeader(
         an_id("rel"), an_id("prog"), an_id("req"), "0" * 64, EXPIRES_UTC_S, 1
@@ -286,7 +297,7 @@ def add_releases(book: Book, sealed: bytes) -> None:
     book.valid(
         "release.bin",
         "release",
-        "sealed.bin, released to the job",
+        "sealed.bin, released to the job under fresh names",
         data,
         holds=["segment.bin"],
     )
@@ -343,7 +354,7 @@ def add_releases(book: Book, sealed: bytes) -> None:
         "release-1.bin",
         "release",
         "it is of version 1",
-        book.kept("release-1.bin") or release.MAGIC[:-1] + b"1" + data[8:],
+        release.MAGIC[:-1] + b"1" + data[8:],
         "DataError",
         "is of version 1",
     )
@@ -362,7 +373,8 @@ def add_releases(book: Book, sealed: bytes) -> None:
 def released(writer: release.ReleaseWriter, sealed: bytes) -> bytes:
     parsed = sealing.parse_sealed(sealed)
     secret = sealing.open_box(parsed, sealer("person"))
-    return writer.part(parsed, secret, len(sealed)) + sealed
+    said = release.ReleaseNames(NAMES_KEY).of(parsed.header)
+    return writer.part(said, secret, len(parsed.ciphertext)) + parsed.ciphertext
 
 
 def as_version_1(content: bytes) -> bytes:

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import (
     X25519PrivateKey,
     X25519PublicKey,
 )
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 FILES = Path(__file__).parent / "files"
@@ -68,18 +69,20 @@ def open_box(private: bytes, box: bytes, info: bytes) -> bytes:
 
 def test_a_sealed_segment_opens_from_its_specification() -> None:
     data = (FILES / "sealed.bin").read_bytes()
-    assert data[:8] == b"OVERTSL1"
+    assert data[:8] == b"OVERTSL2"
     size, inner = struct.unpack_from("<IQ", data, 8)
     head = data[20 : 20 + size]
     assert len(data) == 1252 + size + inner
     seed = bytes.fromhex(KEYS["ed25519_seeds"]["device"])
     device = Ed25519PrivateKey.from_private_bytes(seed).public_key()
     device.verify(data[-64:], data[:-64])
-    info = b"overt segment v1\0" + head
+    info = b"overt segment v2\0" + head
     person = bytes.fromhex(KEYS["sealing_keys"]["person"])
     key = open_box(person, data[20 + size : 1188 + size], info)
     nonce = data[1188 + size : 1200 + size]
-    padded = AESGCM(key).decrypt(nonce, data[1200 + size : -64], info)
+    padded = AESGCM(key).decrypt(
+        nonce, data[1200 + size : -64], b"overt segment content v2\0"
+    )
     length = int.from_bytes(padded[:8], "little")
     assert padded[8 : 8 + length] == (FILES / "segment.bin").read_bytes()
     assert not any(padded[8 + length :])
@@ -87,23 +90,28 @@ def test_a_sealed_segment_opens_from_its_specification() -> None:
 
 def test_a_release_opens_from_its_specification() -> None:
     data = (FILES / "release.bin").read_bytes()
-    assert data[:8] == b"OVERTRL2"
+    assert data[:8] == b"OVERTRL3"
     (size,) = struct.unpack_from("<I", data, 8)
     head, at = data[12 : 12 + size], 12 + size
     job = bytes.fromhex(KEYS["sealing_keys"]["job"])
-    key = open_box(job, data[at : at + 1168], b"overt release v2\0" + head)
-    wrapped, sealed = data[at + 1168 : at + 1216], data[at + 1224 :]
-    assert int.from_bytes(data[at + 1216 : at + 1224], "little") == len(sealed)
-    size, inner = struct.unpack_from("<IQ", sealed, 8)
-    info = b"overt segment v1\0" + sealed[20 : 20 + size]
-    bound = b"overt release part v2\0" + json.loads(head)["release"].encode() + b"\0"
-    nonce = struct.pack("<QI", 0, 0)
-    secret = AESGCM(key).decrypt(nonce, wrapped, bound + info)
-    nonce = sealed[1188 + size : 1200 + size]
-    padded = AESGCM(secret).decrypt(nonce, sealed[1200 + size : -64], info)
+    key = open_box(job, data[at : at + 1168], b"overt release v3\0" + head)
+    wrapped, at = data[at + 1168 : at + 1216], at + 1228
+    size, inner = struct.unpack_from("<IQ", data, at - 12)
+    said, sealed = data[at : at + size], data[at + size :]
+    bound = b"overt release part v3\0" + json.loads(head)["release"].encode() + b"\0"
+    secret = AESGCM(key).decrypt(struct.pack("<QI", 0, 0), wrapped, bound + said)
+    content = b"overt segment content v2\0"
+    padded = AESGCM(secret).decrypt(sealed[:12], sealed[12:], content)
     length = int.from_bytes(padded[:8], "little")
     assert padded[8 : 8 + length] == (FILES / "segment.bin").read_bytes()
-    assert inner == len(sealed) - 1252 - size
+    assert inner == len(sealed)
+    # whoever has the key of the names finds the ids
+    block = Cipher(algorithms.AES256(bytes(range(32))), modes.ECB())  # noqa: S305 - one block of a random id
+    block = block.decryptor()
+    for kind, name in json.loads(said).items():
+        if kind != "sequence":
+            raw = base64.b32decode(name.partition("_")[2].upper() + "======")
+            assert block.update(raw).hex() == "0" * 32
 
 
 def test_a_spool_file_opens_from_its_specification() -> None:

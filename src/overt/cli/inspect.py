@@ -124,7 +124,7 @@ def _release(data: bytes) -> Json:
     from overt.protocol.release import read_release
 
     header, parts = read_release(data)
-    names = [sealed.header.segment for _, sealed in parts]
+    names = [part.header.segment for part in parts]
     return {
         "what": "release",
         **asdict(header),
@@ -149,10 +149,10 @@ def _database(data: bytes) -> Json:
 _BINARY: Final[dict[bytes, Callable[[bytes], Json]]] = {
     b"OVERTSG1": _segment,
     b"OVERTSG2": _segment,
-    b"OVERTSL1": _sealed,
+    b"OVERTSL": _sealed,
     b"OVERTBL1": _blob,
     b"OVERTRL1": _release,
-    b"OVERTRL2": _release,
+    b"OVERTRL": _release,
     b"OVERTSP1": _spool,
     b"OVERTSP2": _spool,
     b"SQLite format 3\0": _database,

@@ -39,7 +39,10 @@ def made_by(job: Path, key: SealingKey, researcher: str) -> list[Derived]:
     segments = tuple(sorted({str(one["segment"]) for one in manifest["lineage"]}))
     name = str(manifest["dataset"])
     digest = _sha256(job / DATASET / "manifest.json.sealed")
-    dataset = Derived(name, "dataset", request, grant, researcher, digest, segments)
+    dataset = Derived(
+        name, "dataset", request, grant, researcher, digest, segments, (),
+        str(manifest["release"]),
+    )  # fmt: skip
     rest = [
         Derived(made, kind, request, grant, researcher, digest, (), (source,))
         for made, kind, digest, source in _made_of(job, name)

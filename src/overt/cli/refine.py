@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -50,7 +50,6 @@ def refine(
     """
     from overt.cli.jobs import DATASET, grants_timing, open_job, read_request
     from overt.protocol.ids import new_id
-    from overt.protocol.signing import public_key
     from overt.research.dataset.leaks import scan_dataset
     from overt.research.dataset.rows import Origin
     from overt.research.dataset.sealed import as_dataset, seal_dataset
@@ -61,9 +60,8 @@ def refine(
 
     key = open_job(job, read_passphrase(passphrase_file, what="the job's key"))
     header, segments = read_segments(job, key)
-    devices = {name: public_key(text) for name, text in header.devices.items()}
     exact = grants_timing(job, header.grant)
-    outcomes = refine_segments(segments, devices, traces=exact)
+    outcomes = refine_segments(segments, traces=exact)
     purpose = str(read_request(job).get("purpose", ""))
     origin = Origin(
         new_id("ds"), header.programme, header.release, header.grant, purpose,
@@ -114,5 +112,11 @@ def read_segments(job: Path, key: SealingKey) -> tuple[ReleaseHeader, list[Segme
         raise GovernError(
             f"Release {header.release} has expired.", remedy="Ask for access anew."
         )
-    opened = open_parts(data, parts, key)
-    return header, [read_segment(item, recover=True) for item in opened]
+    segments = []
+    for part, opened in zip(parts, open_parts(data, parts, key), strict=True):
+        segment = read_segment(opened, recover=True)
+        said = replace(
+            segment.header, **asdict(part.header), programme=header.programme
+        )
+        segments.append(replace(segment, header=said))
+    return header, segments

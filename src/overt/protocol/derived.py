@@ -43,8 +43,9 @@ class Derived:
         grant: `Grant.digest`.
         researcher: Member name of whoever made it.
         sha256: Of the sealed bytes; of a dataset, of its sealed manifest.
-        segments: Segments in it, of a dataset; else empty.
+        segments: Segments in it, of a dataset, as its release names them; else empty.
         made_of: Ids of what it was made of; of a dataset empty.
+        release: Of a dataset, the release whose names its segments bear; else empty.
     """
 
     derived: str
@@ -55,6 +56,7 @@ class Derived:
     sha256: str
     segments: tuple[str, ...] = ()
     made_of: tuple[str, ...] = ()
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +106,14 @@ def verify_derived(envelope: Json, programme: Programme) -> Derived:
     Raises:
         GovernError: They are on no roster or no researcher.
         SealError: Somebody else signed it.
-        DataError: It is malformed, or names neither segments nor sources.
+        DataError: It is malformed, or names neither segments and their release nor
+            sources.
     """
     body = _by(envelope, "derived.v1", programme, "researcher", "researcher")
     derived = read_form(Derived, body, what="A registration")
-    if (derived.kind == "dataset") != bool(derived.segments):
-        raise DataError("A dataset, and it alone, names its segments.")
+    of_segments = bool(derived.segments), bool(derived.release)
+    if of_segments != (derived.kind == "dataset",) * 2:
+        raise DataError("A dataset, and it alone, names its segments and release.")
     if derived.kind != "dataset" and not derived.made_of:
         raise DataError(f"{derived.derived:.60} does not say what it was made of.")
     return derived

@@ -1,42 +1,46 @@
-"""A release as a file and as a stream: sealed segments with keys for one job.
+"""A release as a file and as a stream: segments under fresh names, keys for one job.
 
 A release has a key of its own, sealed once to the job; the segments' keys are wrapped
 under it by AES-256-GCM. Each wrapping is bound to the release, to its place in it and
-to the segment's header. Nothing in a release opens without the job's key. Specified in
-docs/spec/access.md.
+to what the release says of the segment: names that hold in this release alone. Nothing
+in a release opens without the job's key. Specified in docs/spec/access.md.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import struct
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from overt.protocol.canonical import canonical_bytes, parse_json
 from overt.protocol.errors import DataError, SealError
 from overt.protocol.forms import read_form
+from overt.protocol.ids import check_id
 from overt.protocol.sealing import (
     BOX_BYTES,
     KEY_BYTES,
     TAG_BYTES,
-    SealedSegment,
-    box_info,
     decrypt_segment,
-    parse_sealed,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from overt.protocol.sealing import SealingKey, SealingPublicKey
+    from cryptography.hazmat.primitives.ciphers import CipherContext
 
-VERSION = 2
-MAGIC = b"OVERTRL2"
+    from overt.protocol.sealing import SealedHeader, SealingKey, SealingPublicKey
+
+VERSION = 3
+MAGIC = b"OVERTRL3"
 WRAPPED_BYTES = KEY_BYTES + TAG_BYTES
+_SIZES = struct.Struct("<IQ")
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # of base32, RFC 4648
 _ANY_VERSION = MAGIC[:-1]
 
 
@@ -51,8 +55,6 @@ class ReleaseHeader:
         grant: `Grant.digest`.
         expires_utc_s: Unix seconds until which it may be used.
         segments: How many segments follow.
-        devices: Public key of each device whose segments follow, base64url, by
-            device id: marks are checked with them.
     """
 
     release: str
@@ -61,7 +63,88 @@ class ReleaseHeader:
     grant: str
     expires_utc_s: int
     segments: int
-    devices: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a release says of a segment. Ids are `ReleaseNames`: nobody else's.
+
+    Attributes:
+        segment: Its name in this release.
+        session: Name of its recording session.
+        sequence: Number of the segment in its session.
+        person: Name of the participant: the same throughout the release.
+        consent: Name of the consent record.
+    """
+
+    segment: str
+    session: str
+    sequence: int
+    person: str
+    consent: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePart:
+    """A released segment taken apart; nothing in it is opened.
+
+    Attributes:
+        wrapped: Its key, wrapped under the release's.
+        header: What the release says of it.
+        head: The header's bytes.
+        ciphertext: Nonce, AES-256-GCM ciphertext, tag, as its device made them.
+    """
+
+    wrapped: bytes
+    header: Released
+    head: bytes
+    ciphertext: bytes
+
+
+class ReleaseNames:
+    """Names that stand for ids in one release, and the way back for who has the key.
+
+    A name is the id's 16 bytes, encrypted as one AES-256 block: as random as the id,
+    never the same for two ids, the same for one throughout a release.
+
+    Args:
+        key: 32 bytes, fresh for the release; the vault keeps them, no job has them.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        # one block each, of random ids that do not repeat: no mode is needed
+        cipher = Cipher(algorithms.AES256(key), modes.ECB())  # noqa: S305
+        self._there, self._back = cipher.encryptor(), cipher.decryptor()
+
+    def name(self, identifier: str) -> str:
+        """Return the name of an id, an id of the same kind."""
+        return _turned(identifier, self._there)
+
+    def resolve(self, name: str) -> str:
+        """Return the id that a name stands for."""
+        return _turned(name, self._back)
+
+    def of(self, header: SealedHeader) -> Released:
+        """Return what a release says of a segment."""
+        return Released(
+            self.name(header.segment),
+            self.name(header.session),
+            header.sequence,
+            self.name(header.person),
+            self.name(header.consent),
+        )
+
+
+def _turned(identifier: str, way: CipherContext) -> str:
+    """Encrypt or decrypt an id's 128 bits; what its last letter has beyond stays."""
+    kind = identifier.partition("_")[0]
+    check_id(identifier, kind)  # type: ignore[arg-type] # of whatever kind it is
+    text = identifier[len(kind) + 1 :].upper()
+    turned = way.update(base64.b32decode(text + "======"))
+    spare = _LETTERS.index(text[-1]) & 3
+    told = base64.b32encode(turned).decode().rstrip("=")
+    last = _LETTERS[_LETTERS.index(told[-1]) | spare]
+    return f"{kind}_{told[:-1]}{last}".lower()
 
 
 class ReleaseKey:
@@ -74,26 +157,26 @@ class ReleaseKey:
 
     def __init__(self, raw: bytes, release: str) -> None:
         self._aead = AESGCM(raw)
-        self._bound = b"overt release part v2\0" + release.encode() + b"\0"
+        self._bound = b"overt release part v3\0" + release.encode() + b"\0"
 
-    def wrap(self, place: int, info: bytes, key: bytes) -> bytes:
+    def wrap(self, place: int, head: bytes, key: bytes) -> bytes:
         """Return a segment's key wrapped: 48 bytes.
 
         Args:
             place: Number of the segment in the release, from 0; never the same twice.
-            info: `box_info` of the segment.
+            head: What the release says of the segment, in bytes.
             key: The segment's key.
         """
-        return self._aead.encrypt(_nonce(place), key, self._bound + info)
+        return self._aead.encrypt(_nonce(place), key, self._bound + head)
 
-    def unwrap(self, place: int, info: bytes, wrapped: bytes) -> bytes:
+    def unwrap(self, place: int, head: bytes, wrapped: bytes) -> bytes:
         """Return a segment's key.
 
         Raises:
             SealError: Another release's, place's or segment's, or altered.
         """
         try:
-            return self._aead.decrypt(_nonce(place), wrapped, self._bound + info)
+            return self._aead.decrypt(_nonce(place), wrapped, self._bound + head)
         except (InvalidTag, ValueError) as error:
             raise SealError("A released key does not open.") from error
 
@@ -121,27 +204,26 @@ class ReleaseWriter:
         box = job.seal(raw, _info(head))
         self.head = MAGIC + struct.pack("<I", len(head)) + head + box
 
-    def part(self, sealed: SealedSegment, key: bytes, size_bytes: int) -> bytes:
-        """Return what stands before the next segment's bytes.
+    def part(self, header: Released, key: bytes, size_bytes: int) -> bytes:
+        """Return what stands before the next segment's ciphertext.
 
         Args:
-            sealed: The segment.
+            header: What the release says of the segment.
             key: Its key.
-            size_bytes: How many bytes it has.
+            size_bytes: How many bytes its ciphertext has.
         """
-        wrapped = self._key.wrap(self._place, box_info(sealed.header), key)
+        head = canonical_bytes(asdict(header))
+        wrapped = self._key.wrap(self._place, head, key)
         self._place += 1
-        return wrapped + struct.pack("<Q", size_bytes)
+        return wrapped + _SIZES.pack(len(head), size_bytes) + head
 
 
 def _info(head: bytes) -> bytes:
-    return b"overt release v2\0" + head
+    return b"overt release v3\0" + head
 
 
-def read_release(
-    data: bytes,
-) -> tuple[ReleaseHeader, list[tuple[bytes, SealedSegment]]]:
-    """Take a release apart: its header, and wrapped key and segment of each part.
+def read_release(data: bytes) -> tuple[ReleaseHeader, list[ReleasePart]]:
+    """Take a release apart: its header and its segments.
 
     Raises:
         DataError: Malformed, truncated, of another version, or fewer segments than
@@ -178,8 +260,8 @@ def _not_readable(data: bytes) -> DataError:
     )
 
 
-def read_parts(data: bytes, at: int) -> Iterator[tuple[bytes, SealedSegment]]:
-    """Yield wrapped key and segment of each part behind the header, which ends at `at`.
+def read_parts(data: bytes, at: int) -> Iterator[ReleasePart]:
+    """Yield each segment behind the header, which ends at `at`.
 
     Raises:
         DataError: Malformed or truncated.
@@ -195,7 +277,11 @@ def read_parts(data: bytes, at: int) -> Iterator[tuple[bytes, SealedSegment]]:
     take(BOX_BYTES)
     while at < len(data):
         wrapped = take(WRAPPED_BYTES)
-        yield wrapped, parse_sealed(take(struct.unpack("<Q", take(8))[0]))
+        head_size, size = _SIZES.unpack(take(_SIZES.size))
+        head = take(head_size)
+        body = parse_json(head, what="A released segment's header")
+        header = read_form(Released, body, what="A released segment's header")
+        yield ReleasePart(wrapped, header, head, take(size))
 
 
 def open_release(data: bytes, job: SealingKey) -> Iterator[bytes]:
@@ -210,7 +296,7 @@ def open_release(data: bytes, job: SealingKey) -> Iterator[bytes]:
 
 
 def open_parts(
-    data: bytes, parts: list[tuple[bytes, SealedSegment]], job: SealingKey
+    data: bytes, parts: list[ReleasePart], job: SealingKey
 ) -> Iterator[bytes]:
     """Yield the opened segments of a release that was taken apart.
 
@@ -220,6 +306,6 @@ def open_parts(
     header, head, at = _read_head(data)
     raw = job.open(data[at : at + BOX_BYTES], _info(head))
     key = ReleaseKey(raw, header.release)
-    for place, (wrapped, sealed) in enumerate(parts):
-        secret = key.unwrap(place, box_info(sealed.header), wrapped)
-        yield decrypt_segment(sealed, secret)
+    for place, part in enumerate(parts):
+        secret = key.unwrap(place, part.head, part.wrapped)
+        yield decrypt_segment(part.ciphertext, secret)

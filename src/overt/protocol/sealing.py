@@ -3,8 +3,9 @@
 HPKE (RFC 9180) in base mode with the hybrid KEM ML-KEM-768 + X25519, HKDF-SHA256 and
 AES-256-GCM. A segment gets a key of its own; the key is sealed to the person's vault
 key, the bytes are padded (Padmé, Nikitin et al. 2019: at most 12 % more, and log log
-of the size leaks) and encrypted under it, and the device signs the whole. Specified
-in docs/spec/sealed-segment.md.
+of the size leaks) and encrypted under it, and the device signs the whole. The header
+binds the box, not the ciphertext, so that a release names people anew and decrypts
+nothing. Specified in docs/spec/sealed-segment.md.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass, fields
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
         Ed25519PublicKey,
     )
 
+_CONTENT = b"overt segment content v2\0"
 SUITE = "HPKE base, MLKEM768-X25519, HKDF-SHA256, AES-256-GCM"
-MAGIC = b"OVERTSL1"
+MAGIC = b"OVERTSL2"
+_MAGIC_1 = b"OVERTSL1"
 BLOB_MAGIC = b"OVERTBL1"
 KEY_BYTES, NONCE_BYTES, TAG_BYTES, SIGNATURE_BYTES = 32, 12, 16, 64
 BOX_BYTES = 1120 + KEY_BYTES + TAG_BYTES  # encapsulated key, sealed 32-byte key
@@ -245,10 +248,9 @@ class SealedSegment:
     signed: bytes
 
 
-@lru_cache(maxsize=16)  # each way of a key through the broker needs it three times
 def box_info(header: SealedHeader) -> bytes:
     """Return the HPKE `info` that binds a segment's key to its header."""
-    return b"overt segment v1\0" + canonical_bytes(_told(header))
+    return b"overt segment v2\0" + canonical_bytes(_told(header))
 
 
 _NAMES = tuple(item.name for item in fields(SealedHeader))
@@ -278,7 +280,7 @@ def seal_segment(
     info = box_info(header)
     key = os.urandom(KEY_BYTES)
     head = canonical_bytes(_told(header))
-    ciphertext = _encrypt(key, data, info, block_bytes)
+    ciphertext = _encrypt(key, data, _CONTENT, block_bytes)
     signed = b"".join(
         [
             MAGIC,
@@ -297,6 +299,11 @@ def parse_sealed(data: bytes) -> SealedSegment:
     Raises:
         DataError: The bytes are no sealed segment, or are truncated.
     """
+    if data.startswith(_MAGIC_1):
+        raise DataError(
+            "A sealed segment is of version 1; this overt reads version 2.",
+            remedy="Send it again with this version of overt.",
+        )
     if not data.startswith(MAGIC) or len(data) < 20:
         raise DataError("A file does not begin like an overt sealed segment.")
     head_size, size = struct.unpack_from("<IQ", data, 8)
@@ -330,7 +337,7 @@ def open_segment(sealed: SealedSegment, key: SealingKey) -> bytes:
     Raises:
         SealError: Another key, or altered bytes.
     """
-    return decrypt_segment(sealed, open_box(sealed, key))
+    return decrypt_segment(sealed.ciphertext, open_box(sealed, key))
 
 
 def open_box(sealed: SealedSegment, key: SealingKey) -> bytes:
@@ -342,13 +349,13 @@ def open_box(sealed: SealedSegment, key: SealingKey) -> bytes:
     return key.open(sealed.box, box_info(sealed.header))
 
 
-def decrypt_segment(sealed: SealedSegment, secret: bytes) -> bytes:
-    """Open a sealed segment with its own key.
+def decrypt_segment(ciphertext: bytes, secret: bytes) -> bytes:
+    """Open a segment's ciphertext with its own key.
 
     Raises:
         SealError: Another key, or altered bytes.
     """
-    return _decrypt(secret, sealed.ciphertext, box_info(sealed.header))
+    return _decrypt(secret, ciphertext, _CONTENT)
 
 
 def sealed_digest(data: bytes) -> str:

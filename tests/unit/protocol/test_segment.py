@@ -6,6 +6,7 @@ import json
 import struct
 import zlib
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -253,3 +254,21 @@ def test_a_mark_is_signed_for_its_session_time_and_text() -> None:
         s.mark_bytes("sess_1", 2**60, "task_begin", {"text": "b"}),
     ]
     assert len({statement, *others}) == 5
+
+
+@pytest.mark.parametrize("version", [b"1", b"2"])
+def test_what_is_sent_is_the_same_recording_and_names_nobody(version: bytes) -> None:
+    name = "segment-1.bin" if version == b"1" else "segment.bin"
+    data = (Path(__file__).parents[2] / "vectors" / "files" / name).read_bytes()
+    bare, whole = s.nameless(data), s.read_segment(data)
+    assert bare.startswith(b"OVERTSG" + version)
+    assert bare[-100:] == data[-100:]
+    read = s.read_segment(bare)
+    assert (len(read.records), read.complete) == (len(whole.records), True)
+    told = asdict(whole.header)
+    named = [key for key, text in told.items() if "_" in str(text)]
+    assert sorted(named) == [
+        "consent", "device", "person", "programme", "segment", "session",
+    ]  # fmt: skip
+    assert asdict(read.header) == told | dict.fromkeys(named, "")
+    assert s.nameless(bare) == bare

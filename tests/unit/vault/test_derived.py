@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from overt.protocol import routes
 from overt.protocol.derived import (
@@ -17,8 +18,10 @@ from overt.protocol.derived import (
     sign_derived,
     sign_export,
 )
+from overt.protocol.release import ReleaseNames
 from overt.vault.govern.requests import grant_for
 from overt.vault.log.book import EntryBook
+from overt.vault.store.rows import ReleaseRow
 
 
 class Lab:
@@ -32,15 +35,20 @@ class Lab:
         grant = grant_for(
             world.database, self.request, world.in_force(), int(world.now_s)
         )
-        read = {one["person"]: one["segment"] for one in world.reads()}
-        self.segments = read
+        with world.database.read() as session:
+            (row,) = session.scalars(select(ReleaseRow))
+        assert row.names_key is not None
+        names = ReleaseNames(row.names_key)
+        self.segments = {
+            one["person"]: names.name(one["segment"]) for one in world.reads()
+        }
         self.dataset = Derived(
             "ds_a", "dataset", self.request, grant.digest, "rob", "00" * 32,
-            (read[self.ana.person],),
+            (self.segments[self.ana.person],), (), row.release_id,
         )  # fmt: skip
         self.model = replace(
             self.dataset, derived="model-a", kind="model", segments=(),
-            made_of=("ds_a",),
+            made_of=("ds_a",), release="",
         )  # fmt: skip
 
     def register(self, derived: Derived, who: str = "rob") -> Any:
@@ -135,8 +143,17 @@ def test_one_human_in_both_roles_decides_nothing(lab: Lab) -> None:
 
 def test_a_registration_names_what_this_grant_has_read(lab: Lab) -> None:
     unread = lab.world.send(lab.ben, b"three")
-    odd = replace(lab.dataset, derived="ds_b", segments=(unread,))
+    for name in (unread, lab.world.reads()[0]["segment"]):  # nor by what it is called
+        odd = replace(lab.dataset, derived="ds_b", segments=(name,))
+        assert "not read under this grant" in lab.register(odd).json()["error"]
+    lab.world.opened(lab.request)  # the same segments bear other names there
+    with lab.world.database.read() as session:
+        releases = [row.release_id for row in session.scalars(select(ReleaseRow))]
+    (other,) = {*releases} - {lab.dataset.release}
+    odd = replace(lab.dataset, derived="ds_b", release=other)
     assert "not read under this grant" in lab.register(odd).json()["error"]
+    odd = replace(lab.dataset, derived="ds_b", release="rel_z")
+    assert "no release" in lab.register(odd).json()["error"]
     odd = replace(lab.dataset, derived="ds_b", grant="00" * 32)
     assert "another grant" in lab.register(odd).json()["error"]
     odd = replace(lab.dataset, derived="ds_b", segments=())

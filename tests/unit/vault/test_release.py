@@ -16,7 +16,7 @@ from overt.protocol.canonical import canonical_bytes, parse_json, unb64
 from overt.protocol.consent import document_digest, sign_consent
 from overt.protocol.errors import DataError
 from overt.protocol.grants import Approval, sign_approval, sign_request
-from overt.protocol.release import read_release
+from overt.protocol.release import ReleaseNames, read_release
 from overt.protocol.sealing import sealed_digest
 from overt.protocol.signing import public_text
 from overt.vault.broker import picking
@@ -30,6 +30,7 @@ from overt.vault.store.rows import (
     DeviceRow,
     PersonKeyRow,
     ProgrammeRow,
+    ReleaseRow,
     SegmentRow,
 )
 
@@ -60,11 +61,11 @@ def test_a_client_of_another_version_is_told_so_and_nothing_is_read(
 ) -> None:
     world.participant(b"one")
     request = world.granted()
-    for asked in ({}, {"version": 1}, {"version": 3}, {"version": "2"}):
+    for asked in ({}, {"version": 2}, {"version": 4}, {"version": "3"}):
         answer = world.call(
             "rob", "POST", routes.RELEASES, {"request": request} | asked
         )
-        assert (answer.status_code, "in version 2" in answer.text) == (400, True)
+        assert (answer.status_code, "in version 3" in answer.text) == (400, True)
     assert (world.reads(), world.kms.unwraps) == ([], 0)
 
 
@@ -468,3 +469,30 @@ def test_approvals_are_listed_with_their_documents(world: Any) -> None:
     listed = world.call("rob", "GET", routes.REQUESTS).json()["requests"]
     assert listed[0]["state"] == "open"
     assert json.dumps(listed[0]["document"])
+
+
+def test_each_release_has_names_of_its_own_and_the_vault_finds_back(
+    world: Any,
+) -> None:
+    people = [world.participant(b"one", b"two"), world.participant(b"three")]
+    request = world.granted()
+    told = []
+    for _ in range(2):
+        header, parts = read_release(world.release(request).content)
+        with world.database.read() as session:
+            row = session.get_one(ReleaseRow, header.release)
+        names = ReleaseNames(row.names_key or b"")
+        for part in parts:
+            found = session.get(SegmentRow, names.resolve(part.header.segment))
+            assert found is not None
+            for name, kept in (
+                (part.header.person, found.person),
+                (part.header.consent, found.consent_id),
+                (part.header.session, found.session_id),
+            ):
+                assert names.resolve(name) == kept
+        told.append({part.header.person for part in parts})
+        assert len(told[-1]) == len(people)
+        assert len({part.header.consent for part in parts}) == len(people)
+        assert sorted(part.header.sequence for part in parts) == [0, 0, 1]
+    assert not told[0] & told[1]

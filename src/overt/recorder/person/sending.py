@@ -27,7 +27,7 @@ from overt.protocol.sealing import (
     sealed_digest,
     verify_sealed,
 )
-from overt.protocol.segment import end_segment, read_segment
+from overt.protocol.segment import end_segment, nameless, read_segment
 from overt.recorder.person.consenting import standing
 from overt.recorder.person.enrol import keep_receipt
 from overt.recorder.spool import SpoolState, write_private
@@ -143,7 +143,9 @@ class Sender:
             head.programme, head.consent, datetime.now(UTC).date().isoformat(),
         )  # fmt: skip
         key, device = self.enrolment.vault_key, self.identity.device
-        return seal_segment(data, header, key, device, block_bytes=BLOCK_BYTES)
+        return seal_segment(
+            nameless(data), header, key, device, block_bytes=BLOCK_BYTES
+        )
 
 
 def send_all(sender: Sender, told: Callable[[Sent], None]) -> int:

@@ -2,8 +2,8 @@
 
 Stage: dataset. Input: trajectories of refine, the release that they came from. Output:
 rows as plain values, in a fixed order. Images are PNG of the whole root window;
-coordinates in actions and context are pixels of it. It leaves no recorded pseudonym in
-a row: a person is named anew for each release. Specified in docs/spec/dataset.md.
+coordinates in actions and context are pixels of it. People, segments and consents bear
+their names in the release. Specified in docs/spec/dataset.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyarrow as pa
 from PIL import Image
 
 from overt.protocol.actions import action_json
-from overt.protocol.canonical import canonical_bytes, sha256_hex
+from overt.protocol.canonical import canonical_bytes
 from overt.research.refine.pace import Pace, coarse_ms
 from overt.research.refine.surrogate.disguise import Disguised
 
@@ -96,11 +96,6 @@ def arrow_schema() -> pa.Schema:
     return pa.schema(fields).with_metadata(metadata)
 
 
-def release_pseudonym(person: str, release: str) -> str:
-    """Return the name of a person in one release; two releases do not match up."""
-    return "p_" + sha256_hex(f"overt person v1\0{release}\0{person}".encode())[:20]
-
-
 def rows_of(trajectories: Iterable[Trajectory], origin: Origin) -> Iterator[Row]:
     """Yield the rows of trajectories, ordered by episode and step."""
     for trajectory in sorted(trajectories, key=lambda each: each.episode):
@@ -133,7 +128,7 @@ def _row(trajectory: Trajectory, number: int, step: Step, origin: Origin) -> Row
     return {
         "episode": trajectory.episode,
         "step": number,
-        "person": release_pseudonym(trajectory.person, origin.release),
+        "person": trajectory.person,
         "segment": step.segment,
         "goal": trajectory.goal,
         "source": trajectory.source,

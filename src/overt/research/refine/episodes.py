@@ -1,9 +1,9 @@
 """Episodes: what a person did between the begin and the end of a task.
 
-Stage: refine, last step. Input: the parsed segments of released sessions, the devices'
-public keys. Output: one `Kept` trajectory or `Dropped` reason for each episode that a
-mark begins. Only the recording is read: no page, no script. It never judges a person,
-and an episode that cannot be proved whole is dropped.
+Stage: refine, last step. Input: the parsed segments of released sessions. Output: one
+`Kept` trajectory or `Dropped` reason for each episode that a mark begins. Only the
+recording is read: no page, no script. It never judges a person, and an episode that
+cannot be proved whole is dropped.
 """
 
 from __future__ import annotations
@@ -12,11 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from cryptography.exceptions import InvalidSignature
-
 from overt.protocol.actions import Action, Done, Type
 from overt.protocol.errors import DataError
-from overt.protocol.segment import mark_bytes
 from overt.research.refine.approach import decide_on
 from overt.research.refine.context import step_context
 from overt.research.refine.pace import paces, trace
@@ -25,9 +22,7 @@ from overt.research.refine.shapes import UNKNOWN, runs_at, tree_of, typed_text
 from overt.research.refine.timeline import by_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from collections.abc import Iterable, Sequence
 
     from overt.protocol.actions import Status
     from overt.protocol.records import MarkRecord
@@ -118,8 +113,8 @@ class Dropped:
 
     Attributes:
         episode: Task id.
-        reason: Why, as a word: `discarded`, `no-end`, `gap`, `unsigned`,
-            `malformed`, `no-screen`, `no-action`.
+        reason: Why, as a word: `discarded`, `no-end`, `gap`, `malformed`,
+            `no-screen`, `no-action`.
     """
 
     episode: str
@@ -135,7 +130,6 @@ class _Bounds:
 
 def refine(
     segments: Sequence[Segment],
-    device_keys: Mapping[str, Ed25519PublicKey] | None = None,
     *,
     traces: bool = False,
 ) -> list[Kept | Dropped]:
@@ -143,8 +137,6 @@ def refine(
 
     Args:
         segments: Parsed segments, in any order.
-        device_keys: Public key by device id. If given, an episode whose marks its
-            device has not signed is dropped; else signatures are not looked at.
         traces: Whether steps keep the times of keys and the way of the pointer: only
             where the grant names `timing`.
 
@@ -154,19 +146,18 @@ def refine(
     return [
         outcome
         for timeline in by_session(segments)
-        for outcome in refine_session(timeline, device_keys, traces=traces)
+        for outcome in refine_session(timeline, traces=traces)
     ]
 
 
 def refine_session(
     timeline: Timeline,
-    device_keys: Mapping[str, Ed25519PublicKey] | None = None,
     *,
     traces: bool = False,
 ) -> list[Kept | Dropped]:
     """Refine one session: an outcome for each episode that a mark begins."""
     return [
-        _outcome(timeline, bounds, device_keys, traces=traces)
+        _outcome(timeline, bounds, traces=traces)
         for bounds in _episodes(timeline.marks)
     ]
 
@@ -205,17 +196,12 @@ def _episodes(marks: Sequence[MarkRecord]) -> list[_Bounds]:
 def _outcome(
     timeline: Timeline,
     bounds: _Bounds,
-    device_keys: Mapping[str, Ed25519PublicKey] | None,
     *,
     traces: bool,
 ) -> Kept | Dropped:
     episode = str(bounds.begin.body.get("task", ""))
     if bounds.end is None:
         return Dropped(episode, "no-end")
-    if device_keys is not None and not all(
-        _signed(timeline, mark, device_keys) for mark in (bounds.begin, bounds.end)
-    ):
-        return Dropped(episode, "unsigned")
     if bounds.end.body.get("status") == "discard":
         return Dropped(episode, "discarded")
     if bounds.end.body.get("status") not in _ENDS or not bounds.begin.body.get("text"):
@@ -223,20 +209,6 @@ def _outcome(
     if timeline.gap_within(bounds.begin.t_ns, bounds.end.t_ns):
         return Dropped(episode, "gap")
     return _trajectory(timeline, bounds, bounds.end, traces=traces)
-
-
-def _signed(
-    timeline: Timeline, mark: MarkRecord, device_keys: Mapping[str, Ed25519PublicKey]
-) -> bool:
-    key = device_keys.get(timeline.header_at(mark.t_ns).device)
-    if key is None:
-        return False
-    message = mark_bytes(timeline.session, mark.t_ns, mark.kind, mark.body)
-    try:
-        key.verify(mark.signature, message)
-    except InvalidSignature:
-        return False
-    return True
 
 
 def _trajectory(

@@ -9,6 +9,7 @@ consents likewise. No byte of a segment leaves before its read is on the log.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,8 +22,9 @@ from overt.protocol.canonical import canonical_bytes, sha256_hex
 from overt.protocol.errors import GovernError, OvertError, SealError
 from overt.protocol.ids import new_id
 from overt.protocol.records import Level
-from overt.protocol.release import ReleaseHeader, ReleaseWriter
+from overt.protocol.release import ReleaseHeader, ReleaseNames, ReleaseWriter
 from overt.protocol.sealing import (
+    KEY_BYTES,
     SealedSegment,
     SealingPublicKey,
     open_box,
@@ -66,6 +68,7 @@ class _Order:
     """A release on its way: who reads, under which grant, to which job; answers."""
 
     release: str
+    names_key: bytes
     caller: Caller
     grant: Grant
     job: SealingPublicKey
@@ -116,7 +119,7 @@ class Releases:
             raise GovernError(f"Request {request_id} is somebody else's.")
         _check_level(grant, programme)
         job = job_key(grant.request)
-        order = _Order(new_id("rel"), caller, grant, job, {})
+        order = _Order(new_id("rel"), os.urandom(KEY_BYTES), caller, grant, job, {})
         oldest = day_of(now_s) - timedelta(days=programme.retention_days)
         judge = self._judge(order, programme)
         picks = [
@@ -156,6 +159,7 @@ class Releases:
             "job_key_sha256": sha256_hex(request.job.encode()),
             "at_s": int(self.clock()),
             "segments": segments,
+            "names_key": order.names_key,
         }
 
         def note(session: Session) -> None:
@@ -173,7 +177,6 @@ class Releases:
             order.grant.digest,
             request.expires_utc_s,
             len(picks),
-            {pick.device: pick.device_key for pick in picks},
         )
         writer = ReleaseWriter(header, order.job)
         yield writer.head
@@ -193,7 +196,7 @@ class Releases:
         note: Callable[[Session], None] | None,
     ) -> Iterator[bytes]:
         """Load and check a batch, log its reads, then open key by key."""
-        loaded = [(pick, *self._load(pick)) for pick in picks]
+        loaded = [(pick, self._load(pick)) for pick in picks]
         judge = self._judge(order, self._running())
         for pick in picks:
             if not judge.allows(pick):
@@ -202,9 +205,17 @@ class Releases:
         self.witnessed.cover(numbers[-1] + 1, judge.programme.witnesses)
         reads = Counter(pick.person for pick in picks)
         keys = {who: self.people.open(who, reads[who]) for who in reads}
+        names = ReleaseNames(order.names_key)
         yield from self._pieces(
-            (writer.part(sealed, open_box(sealed, keys[pick.person]), len(data)), data)
-            for pick, data, sealed in loaded
+            (
+                writer.part(
+                    names.of(sealed.header),
+                    open_box(sealed, keys[pick.person]),
+                    len(sealed.ciphertext),
+                ),
+                sealed.ciphertext,
+            )
+            for pick, sealed in loaded
         )
 
     def _pieces(self, parts: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
@@ -230,7 +241,7 @@ class Releases:
         self._running()
         return time.monotonic()
 
-    def _load(self, pick: Pick) -> tuple[bytes, SealedSegment]:
+    def _load(self, pick: Pick) -> SealedSegment:
         """Return a segment whose bytes, signature and header agree with its row."""
         data = self.objects.get(pick.object_name)
         sealed, digest = parse_sealed(data), sealed_digest(data)
@@ -243,7 +254,7 @@ class Releases:
             raise SealError(f"Segment {pick.segment} is not what its row says.")
         if header.programme != self.roster.anchor.programme:
             raise SealError(f"Segment {pick.segment} is another programme's.")
-        return data, sealed
+        return sealed
 
     def _entry(self, order: _Order, pick: Pick) -> bytes:
         request = order.grant.request

@@ -21,6 +21,7 @@ from overt.protocol.derived import (
     verify_export,
 )
 from overt.protocol.errors import GovernError
+from overt.protocol.release import ReleaseNames
 from overt.vault.govern.refusals import ConflictError, NotFoundError
 from overt.vault.govern.requests import grant_for
 from overt.vault.log.book import EntryBook
@@ -28,6 +29,7 @@ from overt.vault.store.rows import (
     DerivedPersonRow,
     DerivedRow,
     PersonRow,
+    ReleaseRow,
     SegmentRow,
 )
 
@@ -126,16 +128,22 @@ def _contributors(database: Database, derived: Derived) -> set[str]:
 
 
 def _of_segments(session: Session, database: Database, derived: Derived) -> set[str]:
+    release = session.get(ReleaseRow, derived.release)
+    if release is None or release.names_key is None:
+        raise GovernError(f"There is no release {derived.release!r:.60} with names.")
+    names = ReleaseNames(release.names_key)
     people, book = set(), EntryBook(database, "")
-    for segment in derived.segments:
+    under = (derived.request, derived.release)
+    for name in derived.segments:
+        segment = names.resolve(name)
         row = session.get(SegmentRow, segment)
-        reads = book.find("read", subject=segment)
-        mine = any(
-            parse_json(entry, what="A log entry").get("request") == derived.request
-            for _, _, entry in reads
-        )
+        reads = [
+            parse_json(entry, what="A log entry")
+            for _, _, entry in book.find("read", subject=segment)
+        ]
+        mine = any((one.get("request"), one.get("release")) == under for one in reads)
         if row is None or not mine:
-            raise GovernError(f"Segment {segment!r:.60} was not read under this grant.")
+            raise GovernError(f"Segment {name!r:.60} was not read under this grant.")
         people.add(row.person)
     return people
 

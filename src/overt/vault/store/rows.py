@@ -183,7 +183,11 @@ class LogHeadRow(Base):
 
 
 class ReleaseRow(Base):
-    """One answered release: for which request, to which job key, how many segments."""
+    """One answered release: for which request, to which job key, how many segments.
+
+    Attributes:
+        names_key: `ReleaseNames` of the release; none in one of an older overt.
+    """
 
     __tablename__ = "releases"
     release_id: Mapped[str] = mapped_column(primary_key=True)
@@ -193,6 +197,7 @@ class ReleaseRow(Base):
     job_key_sha256: Mapped[str]
     at_s: Mapped[int]
     segments: Mapped[int]
+    names_key: Mapped[bytes | None]
 
 
 class DerivedRow(Base):

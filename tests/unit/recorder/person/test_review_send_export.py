@@ -3,6 +3,7 @@
 import json
 import stat
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -137,8 +138,15 @@ def test_only_what_is_approved_is_sent_and_opens_with_the_vaults_key_alone(
     assert [one.segment for one in sent] == three.segments[:2]
     assert sorted(vault.segments) == sorted(three.segments[:2])
     sealed = parse_sealed(vault.segments[three.segments[0]])
+    assert sealed.header.segment == three.segments[0]
     opened = read_segment(open_segment(sealed, vault.person_key))
-    assert opened.header.segment == three.segments[0]
+    kept = read_segment(three.home.spool.read(three.segments[0], three.identity.own))
+    assert len(opened.records) == len(kept.records)
+    # what is inside names nobody: a release can name them anew
+    told = ("segment", "session", "person", "device", "programme", "consent")
+    assert {getattr(opened.header, name) for name in told} == {""}
+    same = {name: getattr(kept.header, name) for name in told}
+    assert replace(opened.header, **same) == kept.header
     with pytest.raises(SealError):
         open_segment(sealed, three.identity.own)
     states = [three.home.spool.entry(one).state for one in three.segments]

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from overt.protocol.actions import Click, Done, Type
 from overt.protocol.records import SYNTHETIC
 from overt.research.refine.episodes import (
     Dropped,
-    Kept,
     drop_counts,
     refine,
     trajectories,
@@ -33,7 +30,7 @@ def test_episode_has_goal_steps_and_end(desk: Any) -> None:
     act(desk)
     desk.end("task_1")
     desk.click()
-    (outcome,) = refine(desk.finish(), {"dev_a": desk.device.public_key()})
+    (outcome,) = refine(desk.finish())
     found = outcome.trajectory
     assert (found.episode, found.goal, found.status) == ("task_1", "Type hi", "done")
     assert (found.person, found.source, found.judge) == ("part_a", "tester", "tester")
@@ -116,20 +113,6 @@ def test_lost_segment_within_an_episode_drops_it(desk: Any) -> None:
     desk.click()
     desk.end("task_1")
     assert refine(desk.finish()) == [Dropped("task_1", "gap")]
-
-
-@pytest.mark.parametrize("forged", ["missing", "foreign", "unknown device"])
-def test_unsigned_marks_bound_nothing(desk: Any, forged: str) -> None:
-    key = desk.device.public_key()
-    if forged == "foreign":
-        desk.device = Ed25519PrivateKey.generate()
-    desk.begin("task_1", sign=forged != "missing")
-    act(desk)
-    desk.end("task_1")
-    keys = {"dev_b" if forged == "unknown device" else "dev_a": key}
-    segments = desk.finish()
-    assert refine(segments, keys) == [Dropped("task_1", "unsigned")]
-    assert isinstance(refine(segments)[0], Kept)
 
 
 def tree(name: str) -> dict[str, object]:
