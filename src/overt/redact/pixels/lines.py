@@ -8,17 +8,20 @@ hairline, as the outline of a box, or between two that are kept. In doubt it is 
 
 from __future__ import annotations
 
-from itertools import chain
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from overt.redact.pixels.edges import CELL_PX, grown, opened
 
 if TYPE_CHECKING:
     from overt.protocol.records import Pixels
     from overt.redact.pixels.edges import Edges, Map
+
+Ints = npt.NDArray[np.int64]
 
 LONG_PX: Final = 264  # no stroke of 200 px type is longer and straight
 SHORT_PX: Final = 36  # what is straight for less is no line
@@ -32,6 +35,8 @@ _MANY: Final = 600  # lines; more is a pattern, and none of them is kept
 _ROUND_PX: Final = 16  # radius of a corner
 _END: Final = 4  # cells by which a crossing may lengthen an edge
 _BOX_PX: Final = (20, 264)  # heights of boxes
+_NEAREST: Final = 3  # bottoms that are tried with a top
+_CLOSED: Final = 0.97  # of the rows of a box that have an edge at both ends
 _RING_PX: Final = (4, 48)  # thickness of a stroke that runs round
 _UNDER_PX: Final = 6  # from text to the line under it
 _BAR_PX: Final = 24  # thickness of the bar that letters hang from, as in Hindi
@@ -68,8 +73,8 @@ def kept_lines(edges: Edges, rgb: Pixels, straight: Kept) -> Kept:
         _long(level, boxes[0], LONG_PX // CELL_PX, 1),
         _long(upright, boxes[1], 1, LONG_PX),
     )
-    levels = [_level_piece(box, level) for box in _few(boxes[0])]
-    uprights = [_upright_piece(box, upright) for box in _few(boxes[1])]
+    levels = _level_pieces(_few(boxes[0]), level)
+    uprights = _upright_pieces(_few(boxes[1]), upright)
     _keep_hairlines(levels, uprights, rgb, kept, (level, upright))
     _keep_boxes(levels, edges, rgb, level, kept)
     _keep_between(levels, uprights, kept, (level, upright))
@@ -115,21 +120,42 @@ def _few(boxes: list[Piece]) -> list[Piece]:
     return boxes if len(boxes) <= _MANY else []
 
 
-def _level_piece(box: Piece, lines: Map) -> Piece:
-    """Return a level edge as thick as in its middle; crossings make ends thicker."""
-    rows = np.flatnonzero(lines[box.y : box.bottom, (box.x + box.right) // 2])
-    if len(rows):
-        return Piece(box.x, box.y + int(rows[0]), box.right, box.y + int(rows[-1]) + 1)
-    return box
+def _level_pieces(boxes: list[Piece], lines: Map) -> list[Piece]:
+    """Return level edges as thick as in their middle; crossings make ends thicker."""
+    x, y, right, bottom = _columns(boxes)
+    y, bottom = _stretch(lines[:, (x + right) // 2], y, bottom)
+    return _as_pieces(x, y, right, bottom)
 
 
-def _upright_piece(box: Piece, lines: Map) -> Piece:
-    cells = np.flatnonzero(lines[(box.y + box.bottom) // 2, box.x : box.right])
-    if len(cells):
-        return Piece(
-            box.x + int(cells[0]), box.y, box.x + int(cells[-1]) + 1, box.bottom
-        )
-    return box
+def _upright_pieces(boxes: list[Piece], lines: Map) -> list[Piece]:
+    x, y, right, bottom = _columns(boxes)
+    x, right = _stretch(lines[(y + bottom) // 2].T, x, right)
+    return _as_pieces(x, y, right, bottom)
+
+
+def _stretch(middles: Map, first: Ints, last: Ints) -> tuple[Ints, Ints]:
+    """From the first to the last edge between two places of each column.
+
+    Args:
+        middles: (m, n) where edges are.
+        first: (n,) where each column's stretch may begin.
+        last: (n,) the place after its end; both stay where there is no edge.
+    """
+    place = np.arange(len(middles))[:, None]
+    inside = middles & (place >= first) & (place < last)
+    is_seen = inside.any(axis=0)
+    begin = np.where(is_seen, inside.argmax(axis=0), first)
+    end = np.where(is_seen, len(middles) - inside[::-1].argmax(axis=0), last)
+    return begin, end
+
+
+def _columns(pieces: list[Piece]) -> Ints:
+    """(4, n): x, y, right and bottom of pieces."""
+    return np.array(pieces, np.int64).reshape(-1, 4).T
+
+
+def _as_pieces(*columns: Ints) -> list[Piece]:
+    return [Piece(*line) for line in np.stack(columns, axis=1).tolist()]
 
 
 def _keep(line: Piece, lines: Map, kept: Map) -> None:
@@ -184,45 +210,77 @@ def _keep_boxes(
 ) -> None:
     """Keep the top and bottom of closed boxes that are no ring of a stroke."""
     seen = edges.across | edges.down | edges.covered
-    short = [line for line in levels if not _is_kept(line, kept.level)]
-    columns: dict[int, list[Piece]] = {}
-    for line in short:
-        columns.setdefault(line.x, []).append(line)
-    for top in short:
-        near = chain(*(columns.get(top.x + off, ()) for off in (-1, 0, 1)))
-        below = [line for line in near if _is_below(line, top)]
-        for bottom in sorted(below, key=lambda line: line.y)[:3]:
-            drawn = _is_drawn(top, rgb) and _is_drawn(bottom, rgb)
-            if _is_box(top, bottom, seen, lines, drawn=drawn):
-                _keep(top, lines, kept.level)
-                _keep(bottom, lines, kept.level)
-                break
+    short = _with(levels, kept.level, any_kept=False)
+    is_drawn = cache(lambda line: _is_drawn(line, rgb))
+    done: set[Piece] = set()
+    for top, bottom in _closed(short, seen):
+        if top in done:
+            continue
+        drawn = is_drawn(top) and is_drawn(bottom)
+        if _is_box(top, bottom, seen, lines, drawn=drawn):
+            _keep(top, lines, kept.level)
+            _keep(bottom, lines, kept.level)
+            done.add(top)
 
 
-def _is_kept(line: Piece, kept: Map) -> bool:
-    return bool(kept[line.y : line.bottom, line.x : line.right].any())
+def _closed(short: list[Piece], seen: Map) -> list[tuple[Piece, Piece]]:
+    """Pairs of level edges, one below the other, that are joined at both ends.
+
+    Of each edge the three nearest are looked at that lie below it, as long as it is.
+    """
+    short = sorted(short, key=lambda line: line.y)
+    x, y, right, bottom = _columns(short)
+    height = y[None] - bottom[:, None]
+    is_below = (height >= _BOX_PX[0]) & (height <= _BOX_PX[1])
+    is_below &= abs(x[None] - x[:, None]) <= 1
+    is_below &= abs(right[None] - right[:, None]) <= 1
+    is_below &= np.cumsum(is_below, axis=1) <= _NEAREST
+    upper, lower = np.nonzero(is_below)
+    height_px = height[upper, lower]
+    reach = np.minimum(_ROUND_PX, height_px // 2) // CELL_PX + 2
+    rows = bottom[upper], y[lower]
+    least = _CLOSED * height_px
+    start, end = x[upper], right[upper]
+    is_closed = _rows_seen(seen, start - reach, start + _END, rows) > least
+    is_closed &= _rows_seen(seen, end - _END, end + reach, rows) > least
+    pairs = zip(upper[is_closed].tolist(), lower[is_closed].tolist(), strict=True)
+    return [(short[top], short[below]) for top, below in pairs]
 
 
-def _is_below(line: Piece, top: Piece) -> bool:
-    height = line.y - top.bottom
-    return (
-        _BOX_PX[0] <= height <= _BOX_PX[1]
-        and abs(line.x - top.x) <= 1
-        and abs(line.right - top.right) <= 1
+def _rows_seen(seen: Map, first: Ints, last: Ints, rows: tuple[Ints, Ints]) -> Ints:
+    """In how many rows of each stretch there is an edge between two columns.
+
+    Args:
+        seen: Where edges are.
+        first: (n,) the first column of each stretch; may lie outside.
+        last: (n,) the column after its last.
+        rows: (n,) the first row of each stretch, and the row after its last.
+    """
+    before = np.zeros((len(seen), seen.shape[1] + 1), np.int32)
+    np.cumsum(seen, axis=1, out=before[:, 1:])
+    size = before.shape[1]
+    codes, which = np.unique(
+        np.maximum(first, 0) * size + np.minimum(last, size - 1), return_inverse=True
     )
+    is_seen = before[:, codes % size] > before[:, codes // size]
+    counts = np.zeros((len(seen) + 1, len(codes)), np.int64)
+    np.cumsum(is_seen, axis=0, out=counts[1:])
+    return np.asarray(counts[rows[1], which] - counts[rows[0], which])
+
+
+def _with(lines: list[Piece], kept: Map, *, any_kept: bool) -> list[Piece]:
+    """Those of which something is kept, or nothing."""
+    x, y, right, bottom = _columns(lines)
+    sums = cv2.integral(kept.view(np.uint8))
+    counts = sums[bottom, right] - sums[y, right] - sums[bottom, x] + sums[y, x]
+    is_kept = (counts > 0).tolist()
+    return [line for line, has in zip(lines, is_kept, strict=True) if has == any_kept]
 
 
 def _is_box(top: Piece, bottom: Piece, seen: Map, lines: Map, *, drawn: bool) -> bool:
-    """Whether two level edges are joined at both ends and no stroke runs along."""
+    """Whether no stroke runs along two level edges that are joined."""
     height_px = bottom.y - top.bottom
-    reach = min(_ROUND_PX, height_px // 2) // CELL_PX + 2
     rows = slice(top.bottom, bottom.y)
-    sides = (
-        seen[rows, max(0, top.x - reach) : top.x + _END],
-        seen[rows, max(0, top.right - _END) : top.right + reach],
-    )
-    if not all(side.any(axis=1).mean() > 0.97 for side in sides):
-        return False
     if not drawn and _is_ring(top, bottom, lines):
         return False
     if seen[rows, top.x + _END : top.right - _END].any():
@@ -290,9 +348,7 @@ def _drop_underlines(levels: list[Piece], edges: Edges, lines: Map, kept: Kept) 
     """Keep no level edge that text stands on or hangs from, from end to end."""
     ink = (edges.across | edges.down) & ~kept.level & ~kept.upright & ~edges.covered
     strokes = lines & ~kept.level
-    for line in levels:
-        if not _is_kept(line, kept.level):
-            continue
+    for line in _with(levels, kept.level, any_kept=True):
         if max(
             _share_beside(line, ink, _UNDER_PX), _share_beside(line, strokes, _BAR_PX)
         ) > (_UNDER_SHARE):

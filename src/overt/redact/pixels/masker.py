@@ -9,10 +9,12 @@ can be undone.
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
+import xxhash
 
 from overt.protocol.errors import DataError
 from overt.redact.pixels.cover import find_cover
@@ -32,12 +34,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from overt.protocol.records import Pixels
+    from overt.redact.pixels.cover import Boxes
     from overt.redact.pixels.edges import Map
 
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels; x1 and y1 lie outside
 
 _BAND_PX: Final = 96  # rows at once, so that the working memory stays small
 _MANY: Final = 64  # changed pieces; more are taken as one
+_STATES: Final = 4  # whose covers are remembered: a caret blinks between two
 cv2.setNumThreads(1)
 
 
@@ -92,6 +96,9 @@ class Masker:
         self._straight = Kept(self._edges.down.copy(), self._edges.across.copy())
         self._cover = np.zeros((rows, columns), np.bool_)
         self._has_cover = False
+        self._stale: list[Box] = []  # where the edges are of an earlier state
+        self._known: dict[bytes, tuple[Map, Boxes]] = {}  # covers of the last states
+        self._seed = secrets.randbits(64)
         self.update(rgb, [self.whole])
 
     def update(self, rgb: Pixels, changed: Iterable[Box]) -> list[Box]:
@@ -113,17 +120,36 @@ class Masker:
         parts = [part for part in changed if part[0] < part[2] and part[1] < part[3]]
         if not (rgb.size and parts):
             return []
+        self._stale += parts
+        if len(self._stale) > _MANY:
+            self._stale = [self.whole]
+        before = self._cover
+        self._cover, boxes = self._found(rgb)
+        self.boxes = [self._in_pixels(box) for box in boxes.tolist()]
+        return parts + self._differences(before)
+
+    def _found(self, rgb: Pixels) -> tuple[Map, Boxes]:
+        """Return the cover of a state, found anew unless it was there lately."""
+        state = xxhash.xxh3_128_digest(np.ascontiguousarray(rgb).data, self._seed)
+        found = self._known.pop(state, None) or self._found_anew(rgb)
+        if not self._has_cover:  # else a state alone does not tell its cover
+            self._known[state] = found
+        while len(self._known) > _STATES:
+            del self._known[next(iter(self._known))]
+        return found
+
+    def _found_anew(self, rgb: Pixels) -> tuple[Map, Boxes]:
+        """Bring the edges up to date and find the cover."""
+        parts, self._stale = self._stale, []
         if self._has_cover or any(_has_cover(rgb, part) for part in parts):
+            self._known.clear()
             self._find_all(rgb)
         else:
             for x0, y0, x1, y1 in parts:
                 for y in range(y0, y1, _BAND_PX):
                     self._find(rgb, (x0, y, x1, min(y + _BAND_PX, y1)))
                 self._find_straight((x0, y0, x1, y1))
-        before = self._cover
-        self._cover, boxes = find_cover(self._edges, rgb, self._straight)
-        self.boxes = [self._in_pixels(box) for box in boxes.tolist()]
-        return parts + self._differences(before)
+        return find_cover(self._edges, rgb, self._straight)
 
     def cover(self, box: Box) -> Map:
         """Return what is covered in a box of the picture, (height, width)."""
