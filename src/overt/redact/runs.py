@@ -39,6 +39,7 @@ CONTAINERS: Final = frozenset(
 _WORDED: Final = frozenset({"static", "label", "text", "link", "heading", "paragraph"})
 _MOST_RUNS = 400
 _COLOUR_STEP = 17  # 16 levels a channel, black and white among them
+_LEVELS = np.rint(np.arange(256) / _COLOUR_STEP).astype(np.uint8)
 _STRIDE_PX = 4096  # pixels of a box that are looked at
 _INK_SHARE = 0.003
 _LINE_EMS = 1.15  # height of a line, in the size of its font
@@ -66,12 +67,12 @@ def runs_of(
         The runs, each before what stands in it, and whether some were left out.
     """
     known = [node for node in nodes if _box(node, screen) is not None]
-    texts = _lines(known)
+    texts = {id(node) for node in _lines(known)}
     found = _grounds(known, screen)
     for node in known:
         if node[0] in CONTROLS:
             found.append(_control(node, screen))
-        if any(node is text for text in texts) and not _is_icon(node):
+        if id(node) in texts and not _is_icon(node):
             found.append(_text(node, screen, show))
     return found[:_MOST_RUNS], len(found) > _MOST_RUNS
 
@@ -213,8 +214,9 @@ def colours(part: Pixels) -> tuple[Rgb, Rgb]:
     """
     flat = part.reshape(-1, 3)
     flat = flat[:: max(1, len(flat) // _STRIDE_PX)]
-    levels = np.rint(flat / _COLOUR_STEP).astype(np.int64)
-    codes, counts = np.unique(levels @ (256, 16, 1), return_counts=True)
+    all_counts = np.bincount(_LEVELS[flat].astype(np.intp) @ (256, 16, 1))
+    codes = np.flatnonzero(all_counts)
+    counts = all_counts[codes]
     shades = np.stack([codes // 256, codes // 16 % 16, codes % 16], 1)
     ground = shades[counts.argmax()]
     frequent = shades[counts >= max(1, _INK_SHARE * counts.sum())]

@@ -181,7 +181,8 @@ class _Emptier:
 
     def _run(self) -> None:
         while True:
-            if self._ears in select.select([self._wire, self._ears], [], [])[0]:
+            both = [self._wire.fileno(), self._ears.fileno()]
+            if both[1] in select.select(both, [], [])[0]:
                 return
             try:
                 with self._lock:

@@ -128,12 +128,20 @@ class Gate:
         return ContextRecord(tree.t_ns, "texts", runs_body(runs, truncated=truncated))
 
     def pictures(
-        self, held: Sequence[Held | DirtyRecord], pressed_ns: set[int], until_ns: int
+        self,
+        held: Sequence[Held | DirtyRecord],
+        events: EventArray,
+        pressed_ns: set[int],
+        until_ns: int,
     ) -> list[tuple[int, Record]]:
         """Return the records of held pictures, each with its place in time.
 
+        Of masked pictures between which the pointer did nothing the last is kept:
+        no action begins at the others, and masking is what costs most.
+
         Args:
             held: Items at least `SETTLE_NS` old, in order.
+            events: Input of the same time that is recorded.
             pressed_ns: Instants of presses that are recorded. The picture of another
                 press tells nothing of it: it is dated to the drawing that it shows.
             until_ns: Up to when the presses are complete.
@@ -141,14 +149,23 @@ class Gate:
         self._pressed_ns = pressed_ns | {
             t_ns for t_ns in self._pressed_ns if t_ns > until_ns - _REMEMBER_NS
         }
-        records: list[tuple[int, Record]] = []
+        pointed_ns = events["t_ns"][~_is_key(events)]
+        shown: list[tuple[int, Picture]] = []
         for item in held:
-            if isinstance(item, DirtyRecord):
-                records.append((item.t_ns, item))
+            picture = self._agreed(item) if isinstance(item, Held) else None
+            if picture is None:
                 continue
-            picture = self._agreed(item)
-            if picture is not None:
-                records += [(order_ns(item), each) for each in self._log.add(picture)]
+            at_ns = order_ns(item)
+            if shown and _is_passed(*shown[-1], at_ns, picture, pointed_ns):
+                _, passed = shown.pop()
+                both = passed.patches + picture.patches
+                picture = replace(picture, patches=both)
+            shown.append((at_ns, picture))
+        records: list[tuple[int, Record]] = [
+            (item.t_ns, item) for item in held if isinstance(item, DirtyRecord)
+        ]
+        for at_ns, picture in shown:
+            records += [(at_ns, each) for each in self._log.add(picture)]
         return records
 
     def _agreed(self, held: Held) -> Picture | None:
@@ -216,6 +233,23 @@ class Gate:
                 else MarkRecord(at_ns, "resume")
             )
         return marks
+
+
+def _is_passed(
+    at_ns: int,
+    picture: Picture,
+    next_ns: int,
+    following: Picture,
+    pointed_ns: npt.NDArray[np.int64],
+) -> bool:
+    """Whether a masked picture was passed over before anything was done at it."""
+    if any(area.level is Level.CLEAR for area in picture.areas):
+        return False
+    states = [(one.cause, one.screen, one.areas) for one in (picture, following)]
+    if states[0] != states[1] or picture.cause is not FrameCause.DAMAGE:
+        return False
+    first, last = np.searchsorted(pointed_ns, (at_ns, next_ns + 1))
+    return bool(first == last)
 
 
 def _is_key(events: EventArray) -> npt.NDArray[np.bool_]:

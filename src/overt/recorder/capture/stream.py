@@ -100,7 +100,7 @@ class Stream:
         self._secrets = [m for m in self._secrets if m.t_ns > until_ns]
         secrets = [m for m in secrets if self._gate.keeps_keyboard(m.t_ns)]
         held = self._filmer.take(until_ns)
-        pictures = self._gate.pictures(held, pressed(events, secrets), until_ns)
+        pictures = self._gate.pictures(held, events, pressed(events, secrets), until_ns)
         typed = self._gate.take_typed()
         others = dated([*self._take_dated(until_ns), *secrets, *marks, *typed])
         self._history.forget_before(now_ns - _KEEP_VIEWS_NS)

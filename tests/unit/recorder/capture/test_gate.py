@@ -11,14 +11,16 @@ from overt.protocol.records import (
     EventArray,
     EventKind,
     FrameCause,
+    FrameRecord,
     InputRecord,
     Level,
     MarkRecord,
+    TileRecord,
 )
 from overt.protocol.texts import parse_runs
 from overt.recorder.capture.allowance import History, View
 from overt.recorder.capture.frames import Held
-from overt.recorder.capture.gate import PLACEHOLDER, Gate, merge
+from overt.recorder.capture.gate import PLACEHOLDER, Gate, merge, no_events
 from overt.recorder.capture.names import Names
 from overt.recorder.capture.screenlog import Area, Patch, Picture, ScreenLog
 from overt.recorder.capture.secretplaces import SecretPlaces
@@ -122,7 +124,7 @@ def test_texts_of_a_window_are_context_at_level_clear_alone(
 @pytest.mark.parametrize("level", [Level.MASKED, Level.WORDS])
 def test_below_clear_a_tree_leaves_placeholders_in_boxes(level: Level) -> None:
     gate = _gate(_view(level))
-    gate.pictures([_held(0)], {0}, 0)
+    gate.pictures([_held(0)], no_events(), {0}, 0)
     button = ["push button", "Quintana", 3, 4, 45, 20, ["focusable"]]
     tree = ContextRecord(1, "tree", {"nodes": [button], "truncated": False})
     passed = gate.passed(tree)
@@ -156,20 +158,55 @@ def test_what_was_typed_is_told_as_placeholders_when_its_burst_ends() -> None:
     assert set(events["detail"].tolist()) == {PLACEHOLDER}
 
 
-def _held(t_ns: int, *patches: Patch) -> Held:
-    view = _view()
-    picture = Picture(t_ns, FrameCause.PRESS, True, SCREEN, view.areas, patches)  # noqa: FBT003
+def _held(
+    t_ns: int,
+    *patches: Patch,
+    cause: FrameCause = FrameCause.PRESS,
+    level: Level = Level.CLEAR,
+) -> Held:
+    view = _view(level)
+    picture = Picture(t_ns, cause, True, SCREEN, view.areas, patches)  # noqa: FBT003
     return Held(t_ns, picture, view, painted_ns=t_ns - 40, taken_ns=t_ns)
+
+
+@pytest.mark.parametrize(
+    ("level", "done", "frames_ns"),
+    [
+        (Level.MASKED, (), [300]),
+        (Level.WORDS, (), [300]),
+        (Level.CLEAR, (), [100, 200, 300]),
+        (Level.MASKED, ((150, KEY, ord("a"), 0),), [300]),
+        (Level.MASKED, ((150, MOVE, 0, 5),), [100, 300]),
+        (Level.MASKED, ((200, DOWN, 4, 5), (300, UP, 4, 5)), [100, 200, 300]),
+    ],
+)
+def test_masked_pictures_are_kept_where_the_pointer_acts_and_at_the_end(
+    level: Level,
+    done: tuple[tuple[int, EventKind, int, int], ...],
+    frames_ns: list[int],
+) -> None:
+    gate = _gate(_view(level))
+    patches = [
+        Patch(Rect(x, 0, 5, 5), np.full((5, 5, 3), x, np.uint8)) for x in (1, 7, 9)
+    ]
+    held = [
+        _held(100 * n, patch, cause=FrameCause.DAMAGE, level=level)
+        for n, patch in enumerate(patches, 1)
+    ]
+    found = gate.pictures(held, _events(*done), set(), 300)
+    assert [at_ns for at_ns, one in found if isinstance(one, FrameRecord)] == frames_ns
+    last = [one for _, one in found if isinstance(one, TileRecord)][-1]
+    assert last.pixels[0][0, [1, 7, 9], 0].tolist() == [1, 7, 9]
 
 
 def test_the_picture_of_an_unrecorded_press_does_not_tell_of_it(gate: Gate) -> None:
     patch = Patch(Rect(0, 0, 5, 5), np.ones((5, 5, 3), np.uint8))
-    gate.pictures([_held(100, patch)], {100}, 100)
-    assert gate.pictures([_held(200)], set(), 200) == []
-    found = gate.pictures([_held(300, patch)], set(), 300)
+    gate.pictures([_held(100, patch)], no_events(), {100}, 100)
+    assert gate.pictures([_held(200)], no_events(), set(), 200) == []
+    found = gate.pictures([_held(300, patch)], no_events(), set(), 300)
     (frame,) = [record for _, record in found]
     assert (frame.cause, frame.t_ns) == (FrameCause.DAMAGE, 260)
-    found = gate.pictures([_held(400)], {400}, 400)
+    found = gate.pictures([_held(400)], no_events(), {400}, 400)
     (frame,) = [record for _, record in found]
     assert (frame.cause, frame.t_ns) == (FrameCause.PRESS, 400)
 
