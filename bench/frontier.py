@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING, Any
 from bench.frontier_picture import picture
 from bench.privacy.ocr import ocr_reader, reads
 from demo import founding, reading, recording
-from demo.run import PASSPHRASE, Config, Run, StageError
-from overt.cli.jobs import DATASET, open_job
+from demo.run import Config, Run, StageError
+from overt.cli.jobs import DATASET
+from overt.cli.making import open_maker
 from overt.protocol.errors import OvertError
 from overt.redact.lists import ranked
 from overt.research.dataset.leaks import scan_dataset
@@ -126,15 +127,12 @@ def _recorded(args: argparse.Namespace, level: str) -> Run:
             "programme",
             lambda: founding.create_programme(run, pages.url, allow),
         )
-        if not run.done("release"):
-            with founding.Servers(run) as servers:
-                _stage(run, "enrol", lambda: founding.enrol_participants(run, servers))
-                _stage(run, "record", lambda: recording.record(run))
-                _stage(run, "send", lambda: reading.review_and_send(run))
-                _stage(
-                    run, "release", lambda: reading.request_and_release(run, servers)
-                )
-    _stage(run, "refine", lambda: reading.refine(run))
+        with founding.Servers(run) as servers:
+            _stage(run, "enrol", lambda: founding.enrol_participants(run, servers))
+            _stage(run, "record", lambda: recording.record(run))
+            _stage(run, "send", lambda: reading.review_and_send(run))
+            _stage(run, "release", lambda: reading.request_and_release(run))
+            _stage(run, "refine", lambda: reading.refine(run))
     return run
 
 
@@ -145,9 +143,15 @@ def _disguise(run: Run) -> None:
         job, copy = run.folder / "job", run.folder / "job-surrogate"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(job, copy, ignore=shutil.ignore_patterns(DATASET))
-        run.overt("refine", "--job", copy, "--surrogate", str(_SEED))
+        run.overt("refine", *_as(run, copy), "--surrogate", str(_SEED))
 
-    _stage(run, "surrogate", work)
+    if not run.done("surrogate"):
+        with founding.Servers(run):
+            _stage(run, "surrogate", work)
+
+
+def _as(run: Run, job: Path) -> tuple[str | Path, ...]:
+    return "--job", job, "--as", run.key("rene")
 
 
 def _job(runs: dict[str, Run], level: str) -> tuple[Run, Path]:
@@ -160,17 +164,24 @@ def _learnt(
 ) -> dict[str, Any]:
     """Train a level's policies and test each on clear screens and on its own."""
     run, job = _job(runs, level)
+    with founding.Servers(run):
+        return _learnt_there(args, run, job, level)
+
+
+def _learnt_there(
+    args: argparse.Namespace, run: Run, job: Path, level: str
+) -> dict[str, Any]:
     tasks = [word for task in args.tasks for word in ("--task", task)]
     found: dict[str, list[Any]] = {"clear": [], "own": []}
     for seed in range(args.seeds):
         name = f"policy-{seed}"
-        train = ("train", "--job", job, "--name", name, "--seed", str(seed))
+        train = ("train", *_as(run, job), "--name", name, "--seed", str(seed))
         cost = ("--cpu-s", str(args.train_s))
         _stage(run, f"train {level} {seed}", lambda t=(*train, *cost): run.overt(*t))
         for where in ("clear", "own"):
             view = level if where == "own" else "clear"
             test = (
-                *("evaluate", "--job", job, "--policy", name, "--view", view, *tasks),
+                *("evaluate", *_as(run, job), "--policy", name, "--view", view, *tasks),
                 *("--episodes", str(args.episodes)),
             )
             key = f"test {level} {seed} {view}"
@@ -244,7 +255,10 @@ def _planted(runs: dict[str, Run], level: str) -> dict[str, int | None]:
         if action.get("text")
     }
     values = sorted(value for value in typed if len(value) > 3)
-    dataset = open_dataset(job / DATASET, open_job(job, PASSPHRASE))
+    with founding.Servers(run) as servers:
+        urls = servers.vault, servers.broker
+        maker = open_maker(job, *urls, run.key("rene"), run.passphrase_file)
+        dataset = open_dataset(job / DATASET, maker.open(job / DATASET))
     found = [item for item in scan_dataset(dataset, values) if item.kind == "canary"]
     seen, read = _read_in_frames(dataset, values)
     return {

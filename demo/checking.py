@@ -3,7 +3,7 @@
 Input: a run whose stages are done. Output: the counts of `report.json`. It opens what
 only this demonstration's people could open, with their keys, and changes nothing.
 Where a person did the tasks there is no account: what it would tell is `None`, and the
-canaries are what the opened dataset says was shown and typed.
+canaries are what the exported dataset says was shown and typed.
 """
 
 from __future__ import annotations
@@ -11,30 +11,34 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
+from sqlalchemy import select
 
+from demo import reading
 from demo.canaries import Canary, pixel_canary, search
 from demo.nullcipher import unsealed_copy
 from demo.recording import accounts
 from demo.run import PASSPHRASE, Run
-from overt.cli.jobs import DATASET, open_job
+from overt.cli.jobs import DATASET
+from overt.cli.making import registered
 from overt.protocol.records import EventKind, InputRecord
+from overt.protocol.release import READ_KINDS
 from overt.protocol.segment import read_segment, stored_sizes
 from overt.recorder.person.home import Home
 from overt.recorder.person.identity import unlock
 from overt.recorder.spool import Spool
-from overt.research.dataset.sealed import open_dataset
 from overt.research.evaluate.account import Account
 from overt.vault.broker.keyring import count_unwraps
 from overt.vault.govern.reports import log_lines
 from overt.vault.log.book import EntryBook
 from overt.vault.store.database import Database
-from overt.vault.store.rows import SegmentRow
+from overt.vault.store.rows import DerivedRow, SegmentRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,24 +49,30 @@ if TYPE_CHECKING:
     from overt.protocol.records import Record
     from overt.protocol.sealing import SealingKey
 
+Rows = list[dict[str, Any]]
 CANARIES_A_PERSON = 4  # of each kind
 
 
 def check(run: Run) -> dict[str, Any]:
     """Return every figure that tells of integrity."""
-    against = _without_account(run) if run.config.human else _against_account(run)
+    rows = reading.rows(run)
+    has_account = not run.config.human
+    against = _against_account(run, rows) if has_account else _without(run, rows)
     return (
-        against | _storage_figures(run) | _reading_figures(run) | _canary_figures(run)
+        against
+        | _storage_figures(run)
+        | _reading_figures(run)
+        | _derived_figures(run)
+        | _canary_figures(run, rows)
     )
 
 
-def _against_account(run: Run) -> dict[str, Any]:
-    return _input_figures(run) | _step_figures(run)
+def _against_account(run: Run, rows: Rows) -> dict[str, Any]:
+    return _input_figures(run) | _step_figures(run, rows)
 
 
-def _without_account(run: Run) -> dict[str, Any]:
+def _without(run: Run, rows: Rows) -> dict[str, Any]:
     """Return what is known without an account of what was done."""
-    rows = _rows(run)
     acted = [row for row in rows if row["frame_press"] is not None]
     exact = [bool(row["frame_decide_exact"]) for row in acted]
     unknown = (
@@ -172,10 +182,10 @@ def _own_key(run: Run, person: int) -> SealingKey:
     return unlock(Home(run.home(person)), PASSPHRASE).own
 
 
-def _step_figures(run: Run) -> dict[str, Any]:
+def _step_figures(run: Run, rows: Rows) -> dict[str, Any]:
     """Compare the dataset's actions and frames with the worker's account."""
     by_episode: dict[str, list[dict[str, Any]]] = {}
-    for row in _rows(run):
+    for row in rows:
         by_episode.setdefault(row["episode"], []).append(row)
     known = accounts(run)
     scripted = rebuilt = mismatches = 0
@@ -205,11 +215,6 @@ def _step_figures(run: Run) -> dict[str, Any]:
         "before_frames_verified": round(float(np.mean(exact)), 4) if exact else 0.0,
         "before_frames_equal": round(float(np.mean(equal)), 4) if equal else 0.0,
     }
-
-
-def _rows(run: Run) -> list[dict[str, Any]]:
-    key = open_job(run.folder / "job", PASSPHRASE)
-    return list(open_dataset(run.folder / "job" / DATASET, key).rows())
 
 
 def _comparable(action: dict[str, Any]) -> tuple[Any, ...]:
@@ -251,12 +256,16 @@ def _same_pixels(
     return bool((frame == screen).all())
 
 
+def _database(run: Run) -> Database:
+    return Database(f"sqlite:///{run.folder / 'server' / 'vault' / 'rows.db'}")
+
+
 def _reading_figures(run: Run) -> dict[str, Any]:
     server = run.folder / "server"
     verified = run.overt(
         "log", "verify", server / "vault" / "log", "--folder", run.folder / "programme"
     )
-    database = Database(f"sqlite:///{server / 'vault' / 'rows.db'}")
+    database = _database(run)
     book = EntryBook(database, "")
     with database.read() as session:
         held = session.query(SegmentRow).filter(SegmentRow.state == "stored").count()
@@ -264,21 +273,43 @@ def _reading_figures(run: Run) -> dict[str, Any]:
     database.close()
     return {
         "segments_received": held,
-        "reads_logged": sum(line["kind"] == "read" for line in lines),
+        "reads_logged": sum(line["kind"] in READ_KINDS for line in lines),
+        "derived_reads": sum(line["kind"] == "opening" for line in lines),
         "key_unwraps": count_unwraps(server / "broker" / "keyring"),
         "log_verified": bool(verified["ok"]),
         "log_size": verified["size"],
-        "reads": [line for line in lines if line["kind"] in {"read", "approval"}],
+        "reads": [line for line in lines if line["kind"] in {*READ_KINDS, "approval"}],
     }
 
 
-def _canary_figures(run: Run) -> dict[str, Any]:
+def _derived_figures(run: Run) -> dict[str, Any]:
+    """Count what the job made, by what lies sealed in its folder and by the vault."""
+    job, database = run.folder / "job", _database(run)
+    with database.read() as session:
+        known = {row.key_id: row.kind for row in session.scalars(select(DerivedRow))}
+    entries = EntryBook(database, "").find("opening")
+    opened = {
+        (body["derived"], body["person"])
+        for body in (json.loads(entry) for _, _, entry in entries)
+    }
+    database.close()
+    made = [job / DATASET, *job.glob("*/*.sealed")]
+    made = [path for path in made if path.parent.name != DATASET]
+    return {
+        "derived_made": len(made),
+        "derived_registered": sum(registered(one).key in known for one in made),
+        "derived_kinds": dict(Counter(known.values())),
+        "derived_read_of": len({derived for derived, _ in opened}),
+    }
+
+
+def _canary_figures(run: Run, rows: Rows) -> dict[str, Any]:
     """Search what was typed and shown in every byte of vault, logs and spool.
 
     Over a copy with the null cipher the same search must find every canary, and no
     password among the keys.
     """
-    canaries, secrets = planted(run), typed_secrets(run)
+    canaries, secrets = planted(run, rows), typed_secrets(run)
     homes = [run.home(person) for person in run.participants]
     sealed = [run.folder / "server", *homes, *run.folder.glob("*.log")]
     in_store = search([_as_text(item) for item in canaries + secrets], sealed)
@@ -298,10 +329,10 @@ def _as_text(canary: Canary) -> Canary:
     return replace(canary, kind="text") if canary.kind == "keys" else canary
 
 
-def planted(run: Run) -> list[Canary]:
+def planted(run: Run, rows: Rows) -> list[Canary]:
     """Return canaries of each participant: goals, texts typed, pixels shown."""
     if run.config.human:
-        return _shown(run)
+        return _shown(rows)
     found: dict[str, Canary] = {}
     for episode, (account, folder, number) in accounts(run).items():
         kinds = [name.split()[0] for name in found if folder.name in name]
@@ -313,10 +344,10 @@ def planted(run: Run) -> list[Canary]:
     return list(unique.values())
 
 
-def _shown(run: Run) -> list[Canary]:
-    """Return canaries from the opened dataset: what a person was shown and typed."""
+def _shown(rows: Rows) -> list[Canary]:
+    """Return canaries from the exported dataset: what a person was shown and typed."""
     found: dict[bytes, Canary] = {}
-    for number, row in enumerate(_rows(run)):
+    for number, row in enumerate(rows):
         frame = np.asarray(Image.open(io.BytesIO(row["frame_decide"]["bytes"])))
         typed = row["action"].get("text", "")
         canaries = [

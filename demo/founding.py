@@ -146,6 +146,10 @@ class Servers:
             return False
         addresses = json.loads(note.read_text(encoding="utf-8"))
         self.vault, self.broker = addresses["vault"], addresses["broker"]
+        self._run.addresses = {
+            "OVERT_SERVER": self.vault,
+            "OVERT_BROKER": self.broker,
+        }
         with suppress(httpx.HTTPError):
             return all(
                 httpx.get(url + routes.HEALTH, timeout=10).status_code == 200
@@ -159,6 +163,7 @@ class Servers:
         return [int(url.rsplit(":", 1)[1]) for url in (self.vault, self.broker)]
 
     def __exit__(self, *exc: object) -> None:
+        self._run.addresses = {}
         if self._process is not None:
             self._process.terminate()
             try:

@@ -31,10 +31,9 @@ def names(run: Run, kind: str) -> list[str]:
 
 def train(run: Run) -> dict[str, Any]:
     """Train the policy and the policy that is blind to the goal."""
-    job = str(run.folder / "job")
     commands = [
         (
-            *("train", "--job", job, "--name", name, "--seed", str(seed)),
+            *("train", *run.job, "--name", name, "--seed", str(seed)),
             *("--cpu-s", str(run.config.train_s)),
             *(("--blind",) if kind == "blind" else ()),
         )
@@ -52,11 +51,10 @@ def evaluate(run: Run) -> dict[str, Any]:
     told = [arg for task in run.config.tasks for arg in ("--task", task)]
     options = ["--episodes", str(run.config.episodes)]
     options += ["--seed-prefix", run.config.seed_prefix]
-    job = str(run.folder / "job")
     found = _pair(
         run,
         [
-            ("evaluate", "--job", job, "--policy", policy, *told, *options)
+            ("evaluate", *run.job, "--policy", policy, *told, *options)
             for policy in policies
         ],
     )

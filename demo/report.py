@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.table import Table
 
-from demo.run import PASSPHRASE
-from overt.cli.jobs import DATASET, open_job
-from overt.research.dataset.sealed import open_dataset
+from demo import reading
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +35,12 @@ def integrity(figures: dict[str, Any]) -> dict[str, bool]:
         ),
         "every key unwrapped stands in the log as a read": (
             figures["reads_logged"] == figures["key_unwraps"] > 0
+        ),
+        "all that was derived is registered": (
+            figures["derived_made"] == figures["derived_registered"] > 0
+        ),
+        "the dataset in clear was exported under a grant that names the recipient": (
+            figures["exported_to"] == reading.RECIPIENT
         ),
         "the log verifies": figures["log_verified"],
         "no canary lies readable in vault, spool or logs": (
@@ -96,11 +100,8 @@ def _write_page(run: Run, folder: Path, checks: dict[str, bool]) -> None:
 
 def _episodes(run: Run, folder: Path) -> list[dict[str, Any]]:
     """Write the frames of the two longest episodes; return what to show of them."""
-    dataset = open_dataset(
-        run.folder / "job" / DATASET, open_job(run.folder / "job", PASSPHRASE)
-    )
     by_episode: dict[str, list[dict[str, Any]]] = {}
-    for row in dataset.rows():
+    for row in reading.rows(run):
         by_episode.setdefault(row["episode"], []).append(row)
     longest = sorted(by_episode.values(), key=lambda rows: -len(rows))
     kinds = {rows[0]["goal"][:12]: rows for rows in reversed(longest)}

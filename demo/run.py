@@ -67,12 +67,14 @@ class Run:
 
     Attributes:
         folder: Where everything of the run lies.
+        addresses: Where vault and broker answer, as commands read it; while they run.
         config: What it does.
         state: What is done.
     """
 
     def __init__(self, folder: Path, config: Config) -> None:
         self.folder, self.config = folder, config
+        self.addresses: dict[str, str] = {}
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.state = State(asdict(config))
         self.passphrase_file = folder / "passphrase"
@@ -119,12 +121,18 @@ class Run:
         """Return a member's key file."""
         return self.folder / "people" / f"{name}.key"
 
+    @property
+    def job(self) -> tuple[str, ...]:
+        """Options of a command that works in the job's folder, as its researcher."""
+        return "--job", str(self.folder / "job"), "--as", str(self.key("rene"))
+
     def env(self, **extra: str) -> dict[str, str]:
         """Return the environment for commands of this run."""
         return os.environ | {
             "OVERT_PASSPHRASE_FILE": str(self.passphrase_file),
             "PYTHONUNBUFFERED": "1",
             "HOME": str(self.folder),
+            **self.addresses,
             **extra,
         }
 

@@ -98,7 +98,8 @@ def test_a_curious_employee_walks_every_route(stack: Stack) -> None:
 
 
 def _of_broker(address: str) -> bool:
-    return address in {routes.PERSON_KEYS, routes.RELEASES, *BY_TOKEN}
+    derived = (routes.DERIVED_KEYS, routes.OPENINGS)
+    return address in {routes.PERSON_KEYS, routes.RELEASES, *derived, *BY_TOKEN}
 
 
 def _somebody() -> Any:

@@ -23,6 +23,7 @@ from overt.protocol.consent import (
     sign_withdrawal,
     verify_receipt,
 )
+from overt.protocol.derived import Derived, sign_derived
 from overt.protocol.grants import AccessRequest, Approval, sign_approval, sign_request
 from overt.protocol.halt import HaltOrder, sign_halt
 from overt.protocol.ids import new_id
@@ -34,7 +35,13 @@ from overt.protocol.programme import (
     parse_programme,
     sign_programme,
 )
-from overt.protocol.release import VERSION, open_parts, open_release, read_parts
+from overt.protocol.release import (
+    VERSION,
+    open_parts,
+    open_release,
+    read_parts,
+    read_release,
+)
 from overt.protocol.sealing import (
     SealedHeader,
     SealingKey,
@@ -228,7 +235,10 @@ class World:
             utc_s=self.now_s,
             nonce=secrets.token_hex(16),
         )
-        to_broker = target.startswith((routes.PERSON_KEYS, routes.RELEASES))
+        to_broker = target in {
+            *(routes.PERSON_KEYS, routes.RELEASES),
+            *(routes.DERIVED_KEYS, routes.OPENINGS),
+        }
         client = self.broker if to_broker else self.vault
         headers = {"Authorization": header}
         return client.request(method, target, content=data, headers=headers)
@@ -389,6 +399,27 @@ class World:
         size = int.from_bytes(answer.content[8:12], "little")
         parts = list(read_parts(answer.content, 12 + size))
         return list(open_parts(answer.content, parts, self.job))
+
+    def derive(self, request: str, who: str = "rob") -> Derived:
+        """Release, and return a dataset of all that came, under a fresh key."""
+        header, parts = read_release(self.release(request, who).content)
+        made = self.call(who, "POST", routes.DERIVED_KEYS, {"request": request})
+        return Derived(
+            new_id("ds"), "dataset", request, header.grant, who, "00" * 32,
+            ok(made)["key"], tuple(part.header.segment for part in parts), (),
+            header.release,
+        )  # fmt: skip
+
+    def register(self, derived: Derived, who: str = "rob") -> httpx.Response:
+        document = sign_derived(derived, self.keys[who])
+        return self.call(who, "POST", routes.DERIVED, document)
+
+    def open(self, derived: str, who: str = "rob") -> httpx.Response:
+        return self.call(who, "POST", routes.OPENINGS, {"derived": derived})
+
+    def openings(self) -> list[dict[str, Any]]:
+        book = EntryBook(self.database, "")
+        return [json.loads(entry) for _, _, entry in book.find("opening")]
 
     def halt(
         self,

@@ -15,8 +15,10 @@ import pytest
 from demo import checking, founding, learning, reading, recording
 from demo.run import PASSPHRASE, Config, Run
 from overt.cli.jobs import RELEASE, open_job
-from overt.protocol.release import open_release, read_release
+from overt.protocol.release import ReleaseNames, open_release, read_release
 from overt.research.evaluate.pages import PageServer
+from overt.vault.store.database import Database
+from overt.vault.store.rows import ReleaseRow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,12 +57,13 @@ def test_two_people_record_one_withdraws_and_an_agent_learns(tmp_path: Path) -> 
             withdrawn = run.state.figures["people"][1]
             home = {"OVERT_HOME": str(run.home(2))}
             run.overt("consent", "withdraw", "--erase", **home)
-            stage(run, "release", reading.request_and_release(run, servers))
+            stage(run, "release", reading.request_and_release(run))
             assert_stays_withdrawn(run)
-    assert_only_the_other(run, withdrawn)
-    stage(run, "refine", reading.refine(run))
-    stage(run, "train", learning.train(run))
-    stage(run, "evaluate", learning.evaluate(run))
+            assert_only_the_other(run, withdrawn)
+            stage(run, "refine", reading.refine(run))
+            stage(run, "train", learning.train(run))
+            stage(run, "evaluate", learning.evaluate(run))
+            stage(run, "export", reading.export(run))
     figures = checking.check(run)
 
     expected = figures["events_injected"] - figures["events_withheld"]
@@ -68,6 +71,8 @@ def test_two_people_record_one_withdraws_and_an_agent_learns(tmp_path: Path) -> 
     assert figures["event_differences"] == 0
     assert figures["reads_logged"] == figures["key_unwraps"] > 0
     assert figures["log_verified"]
+    assert figures["derived_made"] == figures["derived_registered"] == 8
+    assert figures["derived_reads"] > 0
     assert figures["canaries_in_store"] == 0
     assert figures["passwords_typed"] > 0
     assert figures["passwords_found_in_keys"] == 0
@@ -92,7 +97,13 @@ def assert_stays_withdrawn(run: Run) -> None:
 def assert_only_the_other(run: Run, withdrawn: str) -> None:
     """Nothing of the person who withdrew is in the release."""
     data = (run.folder / "job" / RELEASE).read_bytes()
-    people = {sealed.header.person for _, sealed in read_release(data)[1]}
+    header, parts = read_release(data)
+    rows = Database(f"sqlite:///{run.folder / 'server' / 'vault' / 'rows.db'}")
+    with rows.read() as session:
+        release = session.get_one(ReleaseRow, header.release)
+    rows.close()
+    names = ReleaseNames(release.names_key or b"")
+    people = {names.resolve(part.header.person) for part in parts}
     assert people == {run.state.figures["people"][0]}
     assert withdrawn not in people
     assert all(open_release(data, open_job(run.folder / "job", PASSPHRASE)))

@@ -449,7 +449,7 @@ def add_passkey_approvals(book: Book, digest: str) -> None:
 def add_derived(book: Book) -> None:
     made = derived.Derived(
         an_id("ds"), "dataset", an_id("req"), "ab" * 32, "researcher", "cd" * 32,
-        (an_id("seg"),), (), an_id("rel"),
+        an_id("key"), (an_id("seg"),), (), an_id("rel"),
     )  # fmt: skip
     model = replace(made, derived="model-1", kind="model", segments=(), made_of=("x",),
                     release="")  # fmt: skip

@@ -86,6 +86,11 @@ def access() -> None:
 )
 @click.option("--export", default="", help="Recipient of a plaintext export.")
 @click.option(
+    "--derived",
+    multiple=True,
+    help="What is exported, an id of `overt derived list`; repeatable.",
+)
+@click.option(
     "--job",
     type=NEW_FOLDER,
     required=True,
@@ -106,6 +111,7 @@ def request(
     region: str,
     days: int,
     export: str,
+    derived: tuple[str, ...],
     job: Path,
     as_json: bool,
 ) -> None:
@@ -124,7 +130,7 @@ def request(
     _, _, programme = read_programme(folder)
     draft = AccessRequest(
         new_id("req"), programme.programme, name, purpose, reason, cohort, fields,
-        level, region, int(time.time()) + days * 86400, "", export,
+        level, region, int(time.time()) + days * 86400, "", export, derived,
     )  # fmt: skip
     for problem in request_problems(draft, programme):
         raise GovernError(problem)

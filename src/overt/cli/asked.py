@@ -39,7 +39,7 @@ def words(
         "Level": f"{asked.level}, at most",
         "Region": asked.region,
         "Until": _until(asked.expires_utc_s, now_utc_s),
-        "In clear": f"EXPORTED TO {asked.export}" if asked.export else "no export",
+        "In clear": _export(asked),
         "Digest": digest,
     }
     lines = [f"{name:10}{plain(text)}" for name, text in rows.items()]
@@ -62,6 +62,12 @@ def _people(asked: AccessRequest) -> str:
         return "all who agreed to this purpose"
     names = sorted({*asked.cohort})
     return f"{len(names)} named pseudonyms: {', '.join(names)}"
+
+
+def _export(asked: AccessRequest) -> str:
+    if not asked.export:
+        return "no export"
+    return f"{', '.join(asked.derived)}, EXPORTED TO {asked.export}"
 
 
 def _until(expires_utc_s: int, now_utc_s: int) -> str:

@@ -39,6 +39,14 @@ class Caller:
         """
         self._server, self._key = check_server(server.rstrip("/")), key
 
+    def elsewhere(self, server: str) -> Caller:
+        """Return a caller of another server in the name of the same key.
+
+        Raises:
+            UsageError: It is no address, or plain HTTP beyond this machine.
+        """
+        return Caller(server, self._key)
+
     def send(self, method: str, target: str, body: Json | None = None) -> Json:
         """Send a signed call and return its JSON answer.
 

@@ -19,14 +19,14 @@ from overt.cli.options import (
     FILE,
     NEW_FOLDER,
     folder_option,
+    job_option,
     key_option,
-    name_option,
+    maker_options,
     open_caller,
     server_option,
 )
 from overt.cli.output import emit, exit_codes, json_option, plain
 from overt.cli.participant import passphrase_option
-from overt.cli.refine import job_option
 from overt.protocol.errors import (
     DataError,
     GovernError,
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal
 
-    from overt.protocol.derived import Derived
-    from overt.protocol.sealing import SealingKey
 
 _EXITS = exit_codes(SealError, VaultError, GovernError, DataError, NetworkError)
 
@@ -55,33 +53,22 @@ def derived() -> None:
 @server_option
 @key_option
 @passphrase_option
-@name_option
 @job_option
 @json_option
 def register(
-    server: str,
-    key_file: Path,
-    passphrase_file: Path | None,
-    name: str,
-    job: Path,
-    as_json: bool,
+    server: str, key_file: Path, passphrase_file: Path | None, job: Path, as_json: bool
 ) -> None:
-    """Register the job's dataset, checkpoints and evaluations with the vault.
+    """Send the job's registrations again, where the vault was away.
 
-    The vault finds by it whose data is in which model. It learns ids and digests, no
-    content. Registering again changes nothing and shows the states.
+    `refine`, `train` and `evaluate` register by themselves; what is not registered does
+    not open. The vault finds by it whose data is in which model. It learns ids and
+    digests, no content. Registering again changes nothing and shows the states.
     """
-    from overt.cli.jobs import open_job
-    from overt.cli.making import made_by
+    from overt.cli.making import notes
     from overt.protocol import routes
-    from overt.protocol.derived import sign_derived
 
-    caller, key = open_caller(server, key_file, passphrase_file)
-    secret = open_job(job, read_passphrase(passphrase_file, what="the job's key"))
-    found = [
-        caller.send("POST", routes.DERIVED, sign_derived(one, key))
-        for one in made_by(job, secret, name)
-    ]
+    caller, _ = open_caller(server, key_file, passphrase_file)
+    found = [caller.send("POST", routes.DERIVED, note) for note in notes(job)]
     lines = [f"{one['derived']}  {one['state']}" for one in found]
     emit(found, "\n".join(map(plain, lines)), as_json=as_json)
 
@@ -155,54 +142,45 @@ def decide(
 
 
 @derived.command(epilog=_EXITS)
-@server_option
-@key_option
+@maker_options
 @passphrase_option
-@name_option
-@job_option
+@click.option("--request", "asked", required=True, help="The request for this export.")
 @click.option("--to", "recipient", required=True, help="As the grant names them.")
 @click.option(
     "-o", "--output", type=NEW_FOLDER, required=True, help="New folder, in clear."
 )
 @json_option
 def export(
-    server: str,
-    key_file: Path,
-    passphrase_file: Path | None,
-    name: str,
     job: Path,
+    key_file: Path,
+    server: str,
+    broker: str,
+    passphrase_file: Path | None,
+    asked: str,
     recipient: str,
     output: Path,
     as_json: bool,
 ) -> None:
-    """Write the job's dataset in clear, for the recipient that its grant names.
+    """Write the job's dataset in clear, for the recipient that a grant names.
 
-    Refused without such a grant. The export is on the log, where the contributors see
-    it, before the first byte is written. What is written cannot be called back.
+    It takes a grant of its own, that names dataset and recipient: overt access request
+    --export RECIPIENT --derived ID. The export is on the log, where the contributors
+    see it, before the first byte is written. What is written cannot be called back.
     """
-    from overt.cli.jobs import open_job
-    from overt.cli.making import write_clear
+    from overt.cli.jobs import DATASET
+    from overt.cli.making import open_maker, registered, write_clear
     from overt.protocol import routes
     from overt.protocol.derived import Export, sign_export
 
     if output.exists():
         raise UsageError(f"{output} is there already.", remedy="Name a new folder.")
     check_output(output)
-    caller, key = open_caller(server, key_file, passphrase_file)
-    secret = open_job(job, read_passphrase(passphrase_file, what="the job's key"))
-    dataset = _dataset(job, secret, name)
+    maker = open_maker(job, server, broker, key_file, passphrase_file)
+    dataset = registered(job / DATASET)
     given = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    wish = Export(dataset.derived, dataset.request, recipient, name, given)
-    answer = caller.send("POST", routes.EXPORTS, sign_export(wish, key))
-    files = write_clear(job, secret, output)
+    wish = Export(dataset.derived, asked, recipient, dataset.researcher, given)
+    signed = sign_export(wish, maker.member)
+    answer = maker.vault.send("POST", routes.EXPORTS, signed)
+    files = write_clear(job, maker.open(job / DATASET), output)
     text = f"{output} holds {files} files in clear, for {recipient}."
     emit(answer | {"folder": str(output), "files": files}, text, as_json=as_json)
-
-
-def _dataset(job: Path, key: SealingKey, name: str) -> Derived:
-    from overt.cli.making import made_by
-
-    for one in made_by(job, key, name):
-        if one.kind == "dataset":
-            return one
-    raise DataError(f"{job} has no dataset.", remedy="Run: overt refine.")

@@ -8,16 +8,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from overt.cli.files import whole_file
-from overt.cli.members import read_passphrase
+from overt.cli.options import maker_options
 from overt.cli.output import emit, exit_codes, json_option
 from overt.cli.participant import passphrase_option
-from overt.cli.refine import job_option
-from overt.protocol.errors import CaptureError, DataError, SealError, UsageError
+from overt.protocol.errors import (
+    CaptureError,
+    DataError,
+    GovernError,
+    NetworkError,
+    SealError,
+    UsageError,
+    VaultError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from overt.protocol.sealing import SealingKey
+    from overt.cli.making import Maker
+    from overt.protocol.sealing import SealingPublicKey
     from overt.research.dataset.sealed import Dataset
     from overt.research.evaluate.agent import Policy
     from overt.research.evaluate.desk import Desk
@@ -29,8 +37,12 @@ _TREE_S = 1.0  # that reading what the screen shows may take
 BASELINES = ("random", "replay", "untrained")
 
 
-@click.command(epilog=exit_codes(CaptureError, SealError, DataError))
-@job_option
+@click.command(
+    epilog=exit_codes(
+        CaptureError, SealError, VaultError, GovernError, DataError, NetworkError
+    )
+)
+@maker_options
 @click.option(
     "--policy",
     default="trained",
@@ -68,6 +80,9 @@ BASELINES = ("random", "replay", "untrained")
 @json_option
 def evaluate(
     job: Path,
+    key_file: Path,
+    server: str,
+    broker: str,
     policy: str,
     tasks: tuple[str, ...],
     episodes: int,
@@ -78,9 +93,12 @@ def evaluate(
 ) -> None:
     """Test a policy on a desktop of its own; success is the full reward only.
 
-    The evaluation log is sealed to the job's key, in JOB/evaluations.
+    Dataset and checkpoint are opened through the broker. The evaluation log is sealed
+    to a key that the broker keeps, in JOB/evaluations, and registered.
     """
-    from overt.cli.jobs import DATASET, open_job
+    from overt.cli.jobs import DATASET
+    from overt.cli.making import open_maker, registered
+    from overt.cli.train import checkpoint_path
     from overt.research.dataset.sealed import open_dataset
     from overt.research.evaluate.desk import Desk
     from overt.research.evaluate.miniwob import MiniWob
@@ -88,14 +106,15 @@ def evaluate(
     from overt.research.evaluate.suite import Plan, demonstrations, run_suite
     from overt.research.evaluate.suite import summary as summarise
 
-    key = open_job(job, read_passphrase(passphrase_file, what="the job's key"))
-    dataset = open_dataset(job / DATASET, key)
-    shown = demonstrations(dataset)
+    maker = open_maker(job, server, broker, key_file, passphrase_file)
     _check(job, policy, tasks)
+    dataset = open_dataset(job / DATASET, maker.open(job / DATASET))
+    shown = demonstrations(dataset)
+    key = maker.fresh_key()
     with PageServer() as pages, Desk(human=False) as desk:
         browser = desk.start_browser(f"{pages.url}{tasks[0]}.html")
         with MiniWob(desk.display, browser.port, pages.url) as env:
-            acting = _policy(policy, job, key, dataset, env)
+            acting = _policy(policy, maker, dataset, env)
             if view != "clear":
                 acting = _viewed(acting, view, desk, browser.pid)
             plan = Plan(tasks, episodes, seed_prefix)
@@ -104,7 +123,10 @@ def evaluate(
                 tested, shown, env.area()
             )
     name = policy if view == "clear" else f"{policy}-{view}"
-    _seal_log(job, name, tested, body, key)
+    path = _seal_log(job, name, tested, body, key.public)
+    trained = policy not in BASELINES
+    source = checkpoint_path(job, policy) if trained else job / DATASET
+    maker.register(path, "evaluation", key, made_of=(registered(source).derived,))
     lines = [
         f"{task:20} {row['successes']}/{row['episodes']}"
         for task, row in body["tasks"].items()
@@ -157,9 +179,7 @@ def _viewed(policy: Policy, view: View, desk: Desk, pid: int) -> Policy:
     return Viewed(policy, view, source)
 
 
-def _policy(
-    name: str, job: Path, key: SealingKey, dataset: Dataset, env: MiniWob
-) -> Policy:
+def _policy(name: str, maker: Maker, dataset: Dataset, env: MiniWob) -> Policy:
     from random import Random
 
     from overt.research.evaluate.baselines import RandomPolicy, ReplayPolicy
@@ -173,8 +193,8 @@ def _policy(
     from overt.research.learn.agent import PolicyAgent
     from overt.research.learn.checkpoint import open_checkpoint, untrained
 
-    wanted = "trained" if name == "untrained" else name
-    found = open_checkpoint(checkpoint_path(job, wanted), key)
+    path = checkpoint_path(maker.job, "trained" if name == "untrained" else name)
+    found = open_checkpoint(path, maker.open(path))
     if name == "untrained":
         found = untrained(0, found.labels, found.config)
     return PolicyAgent(found)
@@ -185,12 +205,14 @@ def _seal_log(
     policy: str,
     tested: list[Tested],
     body: dict[str, Any],
-    key: SealingKey,
-) -> None:
+    recipient: SealingPublicKey,
+) -> Path:
     from overt.protocol.sealing import seal_blob
     from overt.research.evaluate.suite import log_json
 
     data = json.dumps(body | {"log": log_json(tested)}).encode()
-    blob = seal_blob(data, key.public, {"kind": "evaluation", "policy": policy})
-    with whole_file(job / "evaluations" / f"{policy}.json.sealed") as file:
+    blob = seal_blob(data, recipient, {"kind": "evaluation", "policy": policy})
+    path = job / "evaluations" / f"{policy}.json.sealed"
+    with whole_file(path) as file:
         file.write(blob)
+    return path

@@ -15,6 +15,8 @@ from overt.cli.members import open_key, read_passphrase
 from overt.protocol.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from overt.cli.calling import Caller
@@ -57,6 +59,21 @@ folder_option = click.option(
     help="The programme's folder, from `overt programme create`.",
 )
 name_option = click.option("--name", required=True, help="Your name on the roster.")
+
+
+job_option = click.option(
+    "--job",
+    type=FOLDER,
+    required=True,
+    help="The job's folder, from `overt access request`.",
+)
+
+
+def maker_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what is needed to make and open what is derived: job, key, both servers."""
+    for option in (broker_option, server_option, key_option, job_option):
+        command = option(command)
+    return command
 
 
 def open_caller(

@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from overt.cli.members import read_passphrase
-from overt.cli.options import FOLDER
+from overt.cli.options import maker_options
 from overt.cli.output import emit, exit_codes, json_option
 from overt.cli.participant import passphrase_option
-from overt.protocol.errors import DataError, GovernError, SealError
+from overt.protocol.errors import (
+    DataError,
+    GovernError,
+    NetworkError,
+    SealError,
+    VaultError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,16 +27,11 @@ if TYPE_CHECKING:
     from overt.protocol.sealing import SealingKey
     from overt.protocol.segment import Segment
 
-job_option = click.option(
-    "--job",
-    type=FOLDER,
-    required=True,
-    help="The job's folder, from `overt access request`.",
+
+@click.command(
+    epilog=exit_codes(SealError, VaultError, GovernError, DataError, NetworkError)
 )
-
-
-@click.command(epilog=exit_codes(GovernError, SealError, DataError))
-@job_option
+@maker_options
 @click.option(
     "--surrogate",
     "seed",
@@ -42,13 +42,21 @@ job_option = click.option(
 @passphrase_option
 @json_option
 def refine(
-    job: Path, seed: int | None, passphrase_file: Path | None, as_json: bool
+    job: Path,
+    key_file: Path,
+    server: str,
+    broker: str,
+    seed: int | None,
+    passphrase_file: Path | None,
+    as_json: bool,
 ) -> None:
-    """Make a dataset of the released segments, sealed to the job's key.
+    """Make a dataset of the released segments, and register it.
 
-    An earlier dataset of the job is replaced.
+    It is sealed to a key that the broker keeps. An earlier dataset of the job is
+    replaced.
     """
-    from overt.cli.jobs import DATASET, grants_timing, open_job, read_request
+    from overt.cli.jobs import DATASET, grants_timing, read_request
+    from overt.cli.making import open_maker
     from overt.protocol.ids import new_id
     from overt.research.dataset.leaks import scan_dataset
     from overt.research.dataset.rows import Origin
@@ -58,8 +66,8 @@ def refine(
     from overt.research.refine.episodes import refine as refine_segments
     from overt.research.refine.surrogate.disguise import disguise
 
-    key = open_job(job, read_passphrase(passphrase_file, what="the job's key"))
-    header, segments = read_segments(job, key)
+    maker = open_maker(job, server, broker, key_file, passphrase_file)
+    header, segments = read_segments(job, maker.key)
     exact = grants_timing(job, header.grant)
     outcomes = refine_segments(segments, traces=exact)
     purpose = str(read_request(job).get("purpose", ""))
@@ -74,10 +82,16 @@ def refine(
     findings = scan_dataset(as_dataset(built))
     folder, fresh = job / DATASET, job / f"{DATASET}.part"
     shutil.rmtree(fresh, ignore_errors=True)
+    key = maker.fresh_key()
     seal_dataset(built, fresh, key.public)
     if folder.exists():
         shutil.rmtree(folder)
     fresh.rename(folder)
+    held = tuple(sorted({str(one["segment"]) for one in built.manifest["lineage"]}))
+    maker.register(
+        folder, "dataset", key,
+        name=origin.dataset, segments=held, release=header.release,
+    )  # fmt: skip
     emit(
         {
             "dataset": origin.dataset,

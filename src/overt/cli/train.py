@@ -6,18 +6,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from overt.cli.members import read_passphrase
+from overt.cli.options import maker_options
 from overt.cli.output import emit, exit_codes, json_option
 from overt.cli.participant import passphrase_option
-from overt.cli.refine import job_option
-from overt.protocol.errors import DataError, SealError, UsageError
+from overt.protocol.errors import (
+    DataError,
+    GovernError,
+    NetworkError,
+    SealError,
+    UsageError,
+    VaultError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command(epilog=exit_codes(SealError, DataError))
-@job_option
+@click.command(
+    epilog=exit_codes(SealError, VaultError, GovernError, DataError, NetworkError)
+)
+@maker_options
 @click.option("--name", default="trained", show_default=True, help="Of the checkpoint.")
 @click.option(
     "--cpu-s",
@@ -38,6 +46,9 @@ if TYPE_CHECKING:
 @json_option
 def train(
     job: Path,
+    key_file: Path,
+    server: str,
+    broker: str,
     name: str,
     cpu_s: float,
     steps: int,
@@ -46,12 +57,17 @@ def train(
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Train a pixel policy on the CPU. TensorBoard reads JOB/board."""
+    """Train a pixel policy on the CPU, and register it. TensorBoard reads JOB/board.
+
+    The dataset is opened through the broker; the checkpoint is sealed to a key that the
+    broker keeps.
+    """
     from contextlib import ExitStack
 
     from rich.console import Console
 
-    from overt.cli.jobs import DATASET, open_job
+    from overt.cli.jobs import DATASET
+    from overt.cli.making import open_maker
     from overt.research.dataset.sealed import open_dataset
 
     try:
@@ -65,8 +81,9 @@ def train(
         ) from error
 
     path = checkpoint_path(job, name)
-    key = open_job(job, read_passphrase(passphrase_file, what="the job's key"))
-    dataset = open_dataset(job / DATASET, key)
+    maker = open_maker(job, server, broker, key_file, passphrase_file)
+    dataset = open_dataset(job / DATASET, maker.open(job / DATASET))
+    key = maker.fresh_key()
     config = TrainConfig(
         cpu_s=0 if steps else cpu_s, steps=steps, seed=seed, blind_to_goal=blind
     )
@@ -76,6 +93,7 @@ def train(
         board = stack.enter_context(Board(job / "board" / name))
         made = run_training(dataset, config, [bar, board])
     seal_checkpoint(made, path, key.public)
+    maker.register(path, "model", key, made_of=(str(dataset.manifest["dataset"]),))
     emit(made.made_of | {"checkpoint": str(path)}, as_json=as_json)
 
 

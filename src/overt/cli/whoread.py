@@ -61,7 +61,8 @@ def _text(found: Readers, halt: Json) -> str:
 
 
 def _line(read: Json) -> str:
-    parts = (read["day"], read["requester"], f"for {read['purpose']}:", read["segment"])
+    what = read["segment"] or read["derived"]
+    parts = (read["day"], read["requester"], f"for {read['purpose']}:", what)
     late = "" if read["witnessed"] else " (not cosigned yet)"
     return plain(" ".join(parts)) + late
 

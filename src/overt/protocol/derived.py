@@ -1,7 +1,8 @@
 """What is made of released segments: registered, revoked, decided on, exported.
 
 A researcher signs what a job has made (`derived.v1`): a dataset names its segments, a
-model or report what it was made of, so that a withdrawal finds every one. What a
+model or report what it was made of, so that a withdrawal finds every one. It is sealed
+to a key of its own whose private half the broker keeps: to open it is to ask. What a
 steward and the representative decide on one that is tainted is signed
 (`derived-decision.v1`), and so is a wish to export in clear (`export.v1`), which needs
 a grant that names the recipient. Specified in docs/spec/access.md.
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from overt.protocol.errors import DataError, GovernError
 from overt.protocol.forms import read_form
+from overt.protocol.sealing import SealingKey, blob_context, open_blob, seal_blob
 from overt.protocol.signing import (
     public_key,
     sign_document,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from overt.protocol.canonical import Json
     from overt.protocol.grants import Grant
     from overt.protocol.programme import Programme, Role
+    from overt.protocol.sealing import SealingPublicKey
 
 DerivedKind = Literal["dataset", "model", "evaluation", "report"]
 DerivedState = Literal["held", "revoked", "tainted", "kept", "retired"]
@@ -34,7 +37,7 @@ DerivedState = Literal["held", "revoked", "tainted", "kept", "retired"]
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """Something that a job has made, sealed to the job's key.
+    """Something that a job has made, sealed to a key of its own.
 
     Attributes:
         derived: Its id (`ds_...`, `ckpt_...`) or, for others, a digest's first digits.
@@ -43,6 +46,7 @@ class Derived:
         grant: `Grant.digest`.
         researcher: Member name of whoever made it.
         sha256: Of the sealed bytes; of a dataset, of its sealed manifest.
+        key: Id of the key that it is sealed to.
         segments: Segments in it, of a dataset, as its release names them; else empty.
         made_of: Ids of what it was made of; of a dataset empty.
         release: Of a dataset, the release whose names its segments bear; else empty.
@@ -54,6 +58,7 @@ class Derived:
     grant: str
     researcher: str
     sha256: str
+    key: str
     segments: tuple[str, ...] = ()
     made_of: tuple[str, ...] = ()
     release: str = ""
@@ -82,7 +87,7 @@ class Export:
 
     Attributes:
         derived: Its id.
-        request: The access request whose grant names the recipient.
+        request: The access request for this export, which names the recipient.
         recipient: To whom it goes.
         researcher: Member name of whoever exports.
         given_utc: When, ISO 8601 with `Z`.
@@ -119,6 +124,27 @@ def verify_derived(envelope: Json, programme: Programme) -> Derived:
     return derived
 
 
+def seal_key(key: SealingKey, derived: str, job: SealingPublicKey) -> bytes:
+    """Return the key of something derived, sealed to a job: a sealed file."""
+    return seal_blob(key.raw, job, _key_context(derived))
+
+
+def open_key(blob: bytes, derived: str, job: SealingKey) -> SealingKey:
+    """Return the key of something derived, as the broker sealed it to a job.
+
+    Raises:
+        SealError: Another job's, or altered.
+        DataError: It is malformed, or another thing's.
+    """
+    if blob_context(blob) != _key_context(derived):
+        raise DataError(f"The broker's answer is not the key of {derived:.60}.")
+    return SealingKey(open_blob(blob, job))
+
+
+def _key_context(derived: str) -> Json:
+    return {"kind": "derived-key", "derived": derived}
+
+
 def sign_export(export: Export, key: Ed25519PrivateKey) -> Json:
     """Return the researcher-signed wish to export."""
     return sign_document("export.v1", asdict(export), [key])
@@ -140,16 +166,16 @@ def check_export(export: Export, grant: Grant) -> None:
     """Check that a grant lets this researcher export to this recipient.
 
     Raises:
-        GovernError: Another researcher's grant, or one that names no or another
-            recipient.
+        GovernError: Another researcher's grant, or one that does not name what goes
+            out, or names another recipient.
     """
     asked = grant.request
     if (asked.request, asked.requester) != (export.request, export.researcher):
         raise GovernError("The grant is another request's or another researcher's.")
-    if not asked.export:
+    if export.derived not in asked.derived:
         raise GovernError(
-            f"Request {asked.request} grants no export in clear.",
-            remedy="Ask for one that names the recipient: overt access request.",
+            f"Request {asked.request} grants no export of {export.derived:.60}.",
+            remedy="Ask for one that names it and the recipient: overt access request.",
         )
     if asked.export != export.recipient:
         raise GovernError(

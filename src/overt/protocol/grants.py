@@ -54,6 +54,7 @@ class AccessRequest:
         expires_utc_s: Unix seconds until which it may be used.
         job: base64url sealing public key of the job that will read.
         export: Recipient of a plaintext export; empty for none.
+        derived: Ids of what is exported; a request that names any reads no segment.
     """
 
     request: str
@@ -68,6 +69,7 @@ class AccessRequest:
     expires_utc_s: int
     job: str
     export: str = ""
+    derived: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,10 @@ def request_problems(request: AccessRequest, programme: Programme) -> list[str]:
         problems.append(f"The request's level is none of {', '.join(_LEVELS)}.")
     if request.region not in programme.regions:
         problems.append("The request would run outside the programme's regions.")
+    if bool(request.export) != bool(request.derived):
+        problems.append(
+            "An export in clear is asked for by itself: its recipient, and what goes."
+        )
     if request.cohort and len(set(request.cohort)) < programme.min_cohort:
         problems.append(
             f"The cohort is smaller than {programme.min_cohort}, the programme's least."

@@ -28,6 +28,7 @@ IdKind = Literal[
     "rel",  # release
     "ds",  # dataset
     "ckpt",  # checkpoint
+    "key",  # key of something derived
     "inv",  # invitation
 ]
 

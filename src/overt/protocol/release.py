@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from overt.protocol.sealing import SealedHeader, SealingKey, SealingPublicKey
 
 VERSION = 3
+READ_KINDS = ("read", "opening")  # log entries of a segment's read, of a derived one's
 MAGIC = b"OVERTRL3"
 WRAPPED_BYTES = KEY_BYTES + TAG_BYTES
 _SIZES = struct.Struct("<IQ")

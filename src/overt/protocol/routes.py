@@ -38,7 +38,9 @@ The broker, a process with an address of its own:
 | route | caller | body | answer |
 |---|---|---|---|
 | POST PERSON_KEYS | steward, signed call | {} | {person, public}: a fresh pseudonym and the public half of its vault key |
-| POST RELEASES | researcher, signed call | {request, version: 2} | stream of `release.py` |
+| POST RELEASES | researcher, signed call | {request, version: 3} | stream of `release.py` |
+| POST DERIVED_KEYS | researcher, signed call | {request} | {key, public}: id and public half of a fresh key for something derived under that request |
+| POST OPENINGS | researcher, signed call | {derived} | {derived, key}: the private half, a sealed file for the job, base64url; each contributor's read of it is on the log |
 | POST APPENDS | vault server, service token | {entries: [object]} | {indices: [int]} |
 | POST ERASURES | vault server, service token | {person} | {epoch, final} |
 | GET HEALTH, GET READY | anyone | | as above |
@@ -67,6 +69,8 @@ READY = "/v1/ready"
 
 PERSON_KEYS = "/v1/person-keys"
 RELEASES = "/v1/releases"
+DERIVED_KEYS = "/v1/derived-keys"
+OPENINGS = "/v1/openings"
 APPENDS = "/v1/appends"
 ERASURES = "/v1/erasures"
 

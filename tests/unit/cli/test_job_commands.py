@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from overt.cli.jobs import (
     DATASET,
@@ -21,6 +22,7 @@ from overt.cli.jobs import (
 from overt.protocol.actions import Click, Done
 from overt.protocol.canonical import unb64
 from overt.protocol.consent import document_digest
+from overt.protocol.derived import Derived, sign_derived
 from overt.protocol.forms import read_form
 from overt.protocol.grants import AccessRequest, sign_request
 from overt.protocol.ids import new_id
@@ -51,9 +53,14 @@ def job(town: Any, tmp_path: Path, key: Ed25519PrivateKey) -> Path:
 
 @pytest.fixture
 def key() -> Ed25519PrivateKey:
-    from cryptography.hazmat.primitives.asymmetric import ed25519
-
     return ed25519.Ed25519PrivateKey.generate()
+
+
+@pytest.fixture
+def away(town: Any) -> list[Any]:
+    """Options of a researcher whose servers do not answer."""
+    nowhere = "http://127.0.0.1:9"
+    return ["--as", town.key("rene"), "--server", nowhere, "--broker", nowhere]
 
 
 def header(expires_utc_s: int, segments: int = 0, job: str = "") -> bytes:
@@ -81,7 +88,7 @@ def header(expires_utc_s: int, segments: int = 0, job: str = "") -> bytes:
     ids=["none", "empty", "late", "torn", "cut", "old", "short", "other", "nobody"],
 )
 def test_what_cannot_be_refined_keeps_the_dataset_there_was(
-    town: Any, job: Path, data: bytes | str | None, code: int, said: str
+    town: Any, job: Path, away: Any, data: bytes | str | None, code: int, said: str
 ) -> None:
     (job / DATASET).mkdir()
     (job / DATASET / "kept").touch()
@@ -89,13 +96,13 @@ def test_what_cannot_be_refined_keeps_the_dataset_there_was(
         data = header(2**32, job=read_request(job)["job"])
     if data is not None:
         (job / RELEASE).write_bytes(data)
-    assert said in town.json("refine", "--job", job, code=code)["error"]
+    assert said in town.json("refine", *away, "--job", job, code=code)["error"]
     assert [path.name for path in (job / DATASET).iterdir()] == ["kept"]
     assert not list(job.glob("*.part"))
 
 
 def test_exact_timing_is_the_grant_s_to_name(
-    town: Any, job: Path, key: Ed25519PrivateKey
+    town: Any, job: Path, away: Any, key: Ed25519PrivateKey
 ) -> None:
     (job / RELEASE).write_bytes(header(2**32, job=read_request(job)["job"]))
     document = json.loads((job / REQUEST).read_text())
@@ -106,19 +113,19 @@ def test_exact_timing_is_the_grant_s_to_name(
     assert not grants_timing(job, document_digest(document))
     (job / REQUEST).write_text(json.dumps(other))
     assert grants_timing(job, document_digest(other))
-    told = town.json("refine", "--job", job, code=7)
+    told = town.json("refine", *away, "--job", job, code=7)
     assert "not what was granted" in told["error"]
 
 
 @pytest.mark.parametrize("command", ["refine", "train", "evaluate"])
 def test_a_job_is_opened_by_its_passphrase_alone(
-    town: Any, job: Path, tmp_path: Path, command: str
+    town: Any, job: Path, away: Any, tmp_path: Path, command: str
 ) -> None:
     task = ["--task", "click-test-2"] if command == "evaluate" else []
     other = tmp_path / "other"
     other.write_text("not the passphrase\n")
     other.chmod(0o600)
-    words = [command, "--job", job, *task]
+    words = [command, *away, "--job", job, *task]
     town.json(*words, code=5, OVERT_PASSPHRASE_FILE=str(other))
     town.json(*words, code=8)
     (job / "job.key").unlink()
@@ -128,7 +135,7 @@ def test_a_job_is_opened_by_its_passphrase_alone(
 
 @pytest.fixture
 def dataset(town: Any, job: Path) -> Path:
-    """The job, with a dataset of one episode."""
+    """The job, with a registered dataset of one episode; the job's key opens it."""
     pixels = np.zeros((20, 30, 3), np.uint8)
     screen: Any = SimpleNamespace(t_ns=1, frame=0, exact=True, pixels=lambda: pixels)
     steps = [
@@ -142,12 +149,20 @@ def dataset(town: Any, job: Path) -> Path:
     built = write_dataset([episode], origin)
     opened = open_job(job, town.words.read_text().strip())
     seal_dataset(built, job / DATASET, opened.public)
+    told = Derived(
+        "ds_a", "dataset", "req_a", "f" * 64, "rene", "0" * 64, "key_a", ("seg_a",),
+        (), "rel_a",
+    )  # fmt: skip
+    note = sign_derived(told, ed25519.Ed25519PrivateKey.generate())
+    (job / f"{DATASET}.registration.json").write_text(json.dumps(note))
     return job
 
 
-def test_names_of_checkpoints_lead_nowhere_else(town: Any, dataset: Path) -> None:
+def test_names_of_checkpoints_lead_nowhere_else(
+    town: Any, dataset: Path, away: Any
+) -> None:
     for name in ("../x", "a/b", "", "a b"):
-        told = town.json("train", "--job", dataset, "--name", name, code=2)
+        told = town.json("train", *away, "--job", dataset, "--name", name, code=2)
         assert "no name for a checkpoint" in told["error"]
     assert not (dataset / "checkpoints").exists()
 
@@ -162,9 +177,9 @@ def test_names_of_checkpoints_lead_nowhere_else(town: Any, dataset: Path) -> Non
     ],
 )
 def test_what_is_not_there_is_told_before_a_desktop_starts(
-    town: Any, dataset: Path, options: list[str], code: int, said: str
+    town: Any, dataset: Path, away: Any, options: list[str], code: int, said: str
 ) -> None:
-    told = town.json("evaluate", "--job", dataset, *options, code=code)
+    told = town.json("evaluate", *away, "--job", dataset, *options, code=code)
     assert said in told["error"]
     assert not (dataset / "evaluations").exists()
 
@@ -180,3 +195,17 @@ def test_a_release_from_a_server_that_is_away_leaves_nothing(
     town.json("release", *away, "--job", job, code=8)
     (job / REQUEST).unlink()
     town.json("release", *away, "--job", job, code=2)
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_without_the_broker_nothing_derived_opens(
+    town: Any, dataset: Path, away: Any, command: str
+) -> None:
+    task = ["--task", "click-test-2", "--policy", "replay"]
+    words = [command, *away, "--job", dataset, *(task if command != "train" else [])]
+    assert "does not answer" in town.json(*words, code=9)["error"]
+    (dataset / f"{DATASET}.registration.json").unlink()
+    assert "no registration" in town.json(*words, code=8)["error"]
+    assert not (dataset / "checkpoints").exists()
+    assert not (dataset / "evaluations").exists()

@@ -72,6 +72,8 @@ ROUTES = [
     ("GET", routes.STATE, {"stella", "stan", "rita", "otto", "audrey"}),
     ("POST", routes.PERSON_KEYS, {"stella", "stan"}),
     ("POST", routes.RELEASES, {"rob", "amy"}),
+    ("POST", routes.DERIVED_KEYS, {"rob", "amy"}),
+    ("POST", routes.OPENINGS, {"rob", "amy"}),
 ]
 
 
@@ -99,7 +101,7 @@ def test_service_routes_need_the_token(world: Any, path: str) -> None:
 def test_the_server_cannot_write_reads_or_nonsense(world: Any) -> None:
     token = world.broker_app.state.gate.service_token
     client = BrokerClient(world.broker, token, lambda: world.now_s)
-    for entries in ([{"kind": "read"}], [{}], ["text"], []):
+    for entries in ([{"kind": "read"}], [{"kind": "opening"}], [{}], ["text"], []):
         with pytest.raises(VaultError, match="refused"):
             client.append(entries)  # type: ignore[arg-type]
 

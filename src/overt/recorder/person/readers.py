@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from overt.protocol.errors import OvertError, SealError
 from overt.protocol.halt import HaltOrder, verify_halt
+from overt.protocol.release import READ_KINDS
 from overt.recorder.person.logwatch import LogWatch
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from overt.recorder.person.logwatch import Watched
     from overt.recorder.person.vault_client import VaultClient
 
-READ_FIELDS = ("day", "purpose", "requester", "request", "segment")
+READ_FIELDS = ("day", "purpose", "requester", "request", "segment", "derived")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def look(home: Home, programme: Programme, person: str, client: VaultClient) -> 
         body = watch.proved(watched, one)
         if body.get("person") != person:
             raise SealError(f"Log entry {one['number']} is about somebody else.")
-        if body.get("kind") == "read":
+        if body.get("kind") in READ_KINDS:
             reads.append(_read(one, body, watched))
         else:
             kind = str(body.get("kind"))

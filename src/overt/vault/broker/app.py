@@ -18,6 +18,7 @@ from overt.protocol import routes
 from overt.protocol.canonical import Json, canonical_bytes, parse_json
 from overt.protocol.errors import DataError, VaultError
 from overt.protocol.release import VERSION
+from overt.vault.broker.derived import Openings
 from overt.vault.broker.people import People, public_digest
 from overt.vault.broker.release import Releases
 from overt.vault.govern.bodies import (
@@ -97,6 +98,7 @@ class Settings:
 class _Parts:
     people: People
     releases: Releases
+    openings: Openings
     log: Log
     clock: Callable[[], float]
 
@@ -133,7 +135,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.gate = Gate(
         settings.database, roster, settings.service_token, settings.clock
     )
-    app.state.parts = _Parts(people, releases, log, settings.clock)
+    app.state.parts = _Parts(people, releases, Openings(releases), log, settings.clock)
     _add_routes(app)
     answer_refusals(app)
     return app
@@ -146,6 +148,8 @@ def _add_routes(app: FastAPI) -> None:
         make_person_key
     )
     app.post(routes.RELEASES)(release)
+    app.post(routes.DERIVED_KEYS)(make_derived_key)
+    app.post(routes.OPENINGS)(open_derived)
     app.post(routes.APPENDS, dependencies=_BY_TOKEN)(append)
     app.post(routes.ERASURES, dependencies=_BY_TOKEN)(erase)
 
@@ -197,6 +201,22 @@ def release(
         )
     stream = parts.releases.begin(caller, str(asked.get("request")))
     return StreamingResponse(stream, media_type="application/octet-stream")
+
+
+def make_derived_key(
+    body: Body, parts: Parts, caller: Annotated[Caller, Depends(Allow("release"))]
+) -> Json:
+    """Make the key of something that is derived under the caller's grant."""
+    asked = parse_json(body, what="A key's making")
+    return parts.openings.make(caller, str(asked.get("request")))
+
+
+def open_derived(
+    body: Body, parts: Parts, caller: Annotated[Caller, Depends(Allow("release"))]
+) -> Json:
+    """Open something derived for its job; each contributor's read is on the log."""
+    asked = parse_json(body, what="An opening")
+    return parts.openings.open(caller, str(asked.get("derived")))
 
 
 def append(body: Body, parts: Parts) -> Json:

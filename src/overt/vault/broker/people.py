@@ -1,8 +1,8 @@
-"""People's vault keys: made, opened one read at a time, destroyed.
+"""Vault keys, of people and of what is derived: made, opened for a read, destroyed.
 
-Stage: inside the broker. In: pseudonyms; out: public halves, and for the time of one
-read a private half. Private halves lie wrapped by the KMS, bound to programme and
-person, so that rows swapped between people open nothing.
+Stage: inside the broker. In: pseudonyms and ids; out: public halves, and for the time
+of one read a private half. Private halves lie wrapped by the KMS, bound to programme
+and owner, so that rows that were swapped open nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ from overt.protocol.errors import GovernError
 from overt.protocol.ids import check_id, new_id
 from overt.protocol.sealing import SealingKey
 from overt.vault.govern.refusals import NotFoundError
-from overt.vault.store.rows import InvitationRow, PersonKeyRow, PersonRow
+from overt.vault.store.rows import (
+    DerivedKeyRow,
+    DerivedRow,
+    InvitationRow,
+    PersonKeyRow,
+    PersonRow,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -32,8 +38,28 @@ _WRAPPED = select(PersonKeyRow.epoch, PersonKeyRow.wrapped).where(
 )
 
 
+_WRAPPED_DERIVED = select(DerivedKeyRow.epoch, DerivedKeyRow.wrapped).where(
+    DerivedKeyRow.key_id == bindparam("key")
+)
+
+
+# what nobody may open any more: once a root is replaced, no older backup does either
+_DESTROY_REVOKED = (
+    update(DerivedKeyRow)
+    .where(
+        DerivedKeyRow.key_id.in_(
+            select(DerivedRow.key_id).where(
+                DerivedRow.state.in_(("revoked", "retired"))
+            )
+        )
+    )
+    .values(wrapped=None)
+    .execution_options(synchronize_session=False)
+)
+
+
 class People:
-    """The vault keys of a programme's people.
+    """The vault keys of a programme's people, and of what was made of their data.
 
     Args:
         database: Where wrapped halves lie.
@@ -58,6 +84,44 @@ class People:
     def _context(self, person: str) -> bytes:
         body = {"programme": self._programme, "person": person}
         return b"overt person key v1\0" + canonical_bytes(body)
+
+    def _derived_context(self, key: str) -> bytes:
+        body = {"programme": self._programme, "key": key}
+        return b"overt derived key v1\0" + canonical_bytes(body)
+
+    def make_derived(self, request: str) -> Json:
+        """Make a key for something derived under a request; return `key`, `public`."""
+        name, key = new_id("key"), SealingKey.generate()
+        with self._rotation:
+            epoch = self._kms.current_epoch
+            wrapped = self._kms.wrap(epoch, key.raw, self._derived_context(name))
+            with self._database.write() as session:
+                session.add(
+                    DerivedKeyRow(
+                        key_id=name, request_id=request, epoch=epoch, wrapped=wrapped
+                    )
+                )
+        return {"key": name, "public": b64(key.public.raw)}
+
+    def open_derived(self, key: str, reads: int) -> SealingKey:
+        """Unwrap the key of something derived; the reads that it is for are counted.
+
+        Raises:
+            GovernError: It is destroyed.
+            NotFoundError: There is no such key.
+            SealError: The row holds another key.
+            VaultError: The epoch is destroyed.
+        """
+        with self._rotation:
+            with self._database.look() as connection:
+                row = connection.execute(_WRAPPED_DERIVED, {"key": key}).first()
+            if row is None:
+                raise NotFoundError(f"There is no key {key!r:.60}.")
+            epoch, wrapped = row
+            if wrapped is None:
+                raise GovernError(f"The key {key} is destroyed.")
+            context = self._derived_context(key)
+            return SealingKey(self._kms.unwrap(epoch, wrapped, context, reads))
 
     def make(self) -> Json:
         """Make a pseudonym with a vault pair; return `person` and `public`."""
@@ -123,6 +187,7 @@ class People:
             if row.wrapped is None:
                 return
             row.wrapped = None
+            session.execute(_DESTROY_REVOKED)
             session.flush()
             self._move(session, self._kms.new_epoch())
             for code in session.scalars(
@@ -131,25 +196,34 @@ class People:
                 code.state = "revoked"
 
     def _move(self, session: Session, epoch: int) -> None:
-        """Wrap everybody's half under a new epoch's root."""
-        query = select(PersonKeyRow.person, PersonKeyRow.epoch, PersonKeyRow.wrapped)
-        moved = [
-            {
-                "person": who,
-                "epoch": epoch,
-                "wrapped": self._kms.rewrap(old, epoch, wrapped, self._context(who)),
-            }
-            for who, old, wrapped in session.execute(query)
-            if wrapped is not None
-        ]
-        if moved:
-            session.execute(update(PersonKeyRow), moved)
+        """Wrap every half under a new epoch's root."""
+        for row, column, context in (
+            (PersonKeyRow, PersonKeyRow.person, self._context),
+            (DerivedKeyRow, DerivedKeyRow.key_id, self._derived_context),
+        ):
+            query = select(column, row.epoch, row.wrapped)
+            moved = [
+                {
+                    column.key: of,
+                    "epoch": epoch,
+                    "wrapped": self._kms.rewrap(old, epoch, wrapped, context(of)),
+                }
+                for of, old, wrapped in session.execute(query)
+                if wrapped is not None
+            ]
+            if moved:
+                session.execute(update(row), moved)
 
     def _finish_rotation(self) -> None:
         """Destroy every root that no key lies under, but the newest."""
         with self._database.read() as session:
-            query = select(PersonKeyRow.epoch).where(PersonKeyRow.wrapped.is_not(None))
-            used = set(session.scalars(query.distinct()))
+            used = {
+                epoch
+                for row in (PersonKeyRow, DerivedKeyRow)
+                for epoch in session.scalars(
+                    select(row.epoch).where(row.wrapped.is_not(None)).distinct()
+                )
+            }
         for epoch in self._kms.epochs:
             if epoch not in used and epoch != self._kms.current_epoch:
                 self._kms.destroy_epoch(epoch)

@@ -9,7 +9,7 @@ denied; nothing is loaded or opened here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date  # noqa: TC003 - NamedTuple reads annotations at run time
+from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -40,6 +40,7 @@ _STORED = (
     .where(_S.state == "stored", _S.day >= bindparam("oldest"))
     .order_by(_S.session_id, _S.sequence)
 )
+_NAMED = _STORED.where(_S.segment_id.in_(bindparam("segments", expanding=True)))
 _STORED_OF = _STORED.where(_S.person.in_(bindparam("cohort", expanding=True)))
 _STATE = select(PersonRow.state).where(PersonRow.person == bindparam("person"))
 
@@ -70,6 +71,16 @@ def stored(database: Database, grant: Grant, oldest: date) -> list[Pick]:
         query = _STORED_OF
     with database.look() as connection:
         return [Pick(*found) for found in connection.execute(query, values)]
+
+
+def named(database: Database, segments: Sequence[str]) -> list[Pick]:
+    """Return segments by their ids, those that the vault still holds."""
+    found = []
+    with database.look() as connection:
+        for at in range(0, len(segments), BATCH):
+            values = {"oldest": date.min, "segments": segments[at : at + BATCH]}
+            found += [Pick(*row) for row in connection.execute(_NAMED, values)]
+    return found
 
 
 def batches(picks: Sequence[Pick]) -> Iterator[list[Pick]]:

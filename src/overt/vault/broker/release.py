@@ -111,12 +111,12 @@ class Releases:
             SealError: A signature does not hold.
             NotFoundError: There is no such request.
         """
-        programme = self._running()
+        programme, grant = self.granted(caller, request_id)
+        if grant.request.derived:
+            raise GovernError(
+                f"Request {request_id} is for an export; it reads no segment."
+            )
         now_s = int(self.clock())
-        known = self.grants
-        grant = grant_for(self.database, request_id, programme, now_s, known)
-        if grant.request.requester != caller.name:
-            raise GovernError(f"Request {request_id} is somebody else's.")
         _check_level(grant, programme)
         job = job_key(grant.request)
         order = _Order(new_id("rel"), os.urandom(KEY_BYTES), caller, grant, job, {})
@@ -136,6 +136,21 @@ class Releases:
                 f"Request {request_id} covers fewer than {programme.min_cohort} people."
             )
         return self._stream(order, picks)
+
+    def granted(self, caller: Caller, request_id: str) -> tuple[Programme, Grant]:
+        """Return the programme, which runs, and the caller's grant, which holds.
+
+        Raises:
+            HaltedError: The programme is halted.
+            GovernError: No grant, or another's.
+            SealError: A signature does not hold.
+            NotFoundError: There is no such request.
+        """
+        programme, now_s = self._running(), int(self.clock())
+        grant = grant_for(self.database, request_id, programme, now_s, self.grants)
+        if grant.request.requester != caller.name:
+            raise GovernError(f"Request {request_id} is somebody else's.")
+        return programme, grant
 
     def _running(self) -> Programme:
         programme = self.roster.programme()

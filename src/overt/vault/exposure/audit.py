@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 from overt.protocol.canonical import canonical_bytes, parse_json
 from overt.protocol.errors import DataError, VaultError
 from overt.protocol.halt import HaltOrder
+from overt.protocol.release import READ_KINDS
 from overt.vault.exposure import bucket, decisions, files
 from overt.vault.exposure import database as rows
 from overt.vault.exposure.breach import Held, breach, could_read, next_word
@@ -138,7 +139,8 @@ def _look(world: Environment, canary: str, now_s: int) -> Sequence[Exposure]:
 def _readers(held: Database) -> Exposure:
     """Return who did read, by the log."""
     counted: Counter[str] = Counter()
-    for _, _, entry in EntryBook(held, "").find("read"):
+    book = EntryBook(held, "")
+    for _, _, entry in (found for kind in READ_KINDS for found in book.find(kind)):
         counted[str(parse_json(entry, what="A log entry").get("requester"))] += 1
     logs = {"the broker": "the transparency log, complete"}
     return Exposure("", (), (), (), dict(counted), logs)

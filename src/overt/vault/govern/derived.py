@@ -67,6 +67,7 @@ def register(registry: Registry, caller: Caller, envelope: Json) -> Json:
     if (grant.digest, grant.request.requester) != (derived.grant, caller.name):
         raise GovernError("The registration names another grant than its request's.")
     people = _contributors(registry.database, derived)
+    _check_fresh(registry.database, derived.key)
     digest = document_digest(envelope)
     registry.record("derived", derived.derived, request=derived.request, digest=digest)
     with registry.database.write() as session:
@@ -78,6 +79,7 @@ def register(registry: Registry, caller: Caller, envelope: Json) -> Json:
                 researcher=derived.researcher,
                 purpose=grant.request.purpose,
                 day=registry.today,
+                key_id=derived.key,
                 document=canonical_bytes(envelope),
             )
         )
@@ -88,6 +90,14 @@ def register(registry: Registry, caller: Caller, envelope: Json) -> Json:
             if gone:
                 session.get_one(DerivedRow, derived.derived).state = _fallen(derived)
     return {"derived": derived.derived, "state": state_of(registry, derived.derived)}
+
+
+def _check_fresh(database: Database, key: str) -> None:
+    """Check that nothing else is sealed to a key: it opens for one thing's people."""
+    with database.read() as session:
+        other = session.scalar(select(DerivedRow).where(DerivedRow.key_id == key))
+    if other is not None:
+        raise ConflictError(f"{other.derived_id} is sealed to {key:.40} already.")
 
 
 def _fallen(derived: Derived) -> str:
@@ -213,8 +223,8 @@ def export(registry: Registry, caller: Caller, envelope: Json) -> Json:
     """Log an export in clear; return its number on the log.
 
     Raises:
-        GovernError: No grant that names this recipient, not the caller's, or it may
-            not be used.
+        GovernError: No grant that names it and this recipient, not the caller's, for
+            another purpose than it was made for, or it may not be used.
         NotFoundError: It is not on record.
         SealError: The researcher has not signed it.
         DataError: It is malformed.
@@ -227,10 +237,14 @@ def export(registry: Registry, caller: Caller, envelope: Json) -> Json:
     check_export(wish, grant)
     if (state := state_of(registry, wish.derived)) not in USABLE:
         raise GovernError(f"{wish.derived} is {state}; it is not exported.")
+    with registry.database.read() as session:
+        made = session.get_one(DerivedRow, wish.derived)
+    if (made.purpose, made.researcher) != (grant.request.purpose, caller.name):
+        raise GovernError(f"{wish.derived} was made for another purpose or person.")
     facts = {"request": wish.request, "requester": caller.name}
     facts["digest"] = document_digest(envelope)
     number = 0
-    for person in _people(registry.database, wish.derived):
+    for person in people_in(registry.database, wish.derived):
         number = registry.record(
             "export",
             wish.derived,
@@ -242,7 +256,8 @@ def export(registry: Registry, caller: Caller, envelope: Json) -> Json:
     return {"log_index": number, "recipient": wish.recipient}
 
 
-def _people(database: Database, derived: str) -> list[str]:
+def people_in(database: Database, derived: str) -> list[str]:
+    """Return whose data is in something derived, by its rows."""
     query = select(DerivedPersonRow.person).where(
         DerivedPersonRow.derived_id == derived
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from overt.protocol.canonical import b64, parse_json
+from overt.protocol.release import READ_KINDS
 from overt.vault.govern.acknowledged import counts, shown
 from overt.vault.govern.halt import current_state
 from overt.vault.log.book import EntryBook
@@ -22,17 +23,21 @@ if TYPE_CHECKING:
     from overt.vault.store.database import Database
 
 _PAGE = 500
-_READ_FIELDS = ("day", "purpose", "requester", "request", "segment")
+_READ_FIELDS = ("day", "purpose", "requester", "request", "segment", "derived")
 
 
 def readers(database: Database, person: str) -> list[Json]:
-    """Return every read of a person's segments, in the order of the log."""
-    reads = []
-    for number, _, entry in EntryBook(database, "").find("read", person=person):
-        body = parse_json(entry, what="A log entry")
-        facts = {name: body.get(name, "") for name in _READ_FIELDS}
-        reads.append({"log_index": number, **facts})
-    return reads
+    """Return every read of a person's segments and of what was made of them.
+
+    In the order of the log.
+    """
+    book, reads = EntryBook(database, ""), []
+    for kind in READ_KINDS:
+        for number, _, entry in book.find(kind, person=person):
+            body = parse_json(entry, what="A log entry")
+            facts = {name: body.get(name, "") for name in _READ_FIELDS}
+            reads.append({"log_index": number, **facts})
+    return sorted(reads, key=lambda read: int(read["log_index"]))
 
 
 def entries_about(registry: Registry, person: str, start: int) -> Json:
@@ -92,7 +97,7 @@ def state_report(registry: Registry) -> Json:
         "consents": shown(consents),
         "segments": segments,
         "size_bytes": size,
-        "reads": EntryBook(registry.database, "").count_of("read"),
+        "reads": sum(map(EntryBook(registry.database, "").count_of, READ_KINDS)),
         "requests": requests or 0,
         "halt": counts(registry),
     }

@@ -16,7 +16,13 @@ from overt.protocol.errors import VaultError
 from overt.vault.store.database import Database
 from overt.vault.store.files import make_folder, sync, write_durably
 from overt.vault.store.objects import LocalObjects
-from overt.vault.store.rows import Base, PersonKeyRow, PersonRow, SegmentRow
+from overt.vault.store.rows import (
+    Base,
+    DerivedKeyRow,
+    PersonKeyRow,
+    PersonRow,
+    SegmentRow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,12 +101,19 @@ def restore(
 
 
 def person_keys(session: Session) -> list[dict[str, Any]]:
-    """Return everybody's wrapped half as it is now, for the backup of the keys."""
-    row = PersonKeyRow
-    query = select(row.person, row.epoch, row.wrapped).order_by(row.person)
+    """Return every wrapped half as it is now, for the backup of the keys.
+
+    Everybody's by `person`, and of what is derived by `derived_key`.
+    """
     return [
-        {"person": who, "epoch": epoch, "wrapped": (wrapped or b"").hex()}
-        for who, epoch, wrapped in session.execute(query)
+        {name: of, "epoch": epoch, "wrapped": (wrapped or b"").hex()}
+        for name, row, column in (
+            ("person", PersonKeyRow, PersonKeyRow.person),
+            ("derived_key", DerivedKeyRow, DerivedKeyRow.key_id),
+        )
+        for of, epoch, wrapped in session.execute(
+            select(column, row.epoch, row.wrapped).order_by(column)
+        )
     ]
 
 
@@ -117,21 +130,27 @@ def apply_person_keys(
     Returns:
         How many people were erased since the rows were backed up.
     """
-    known = {str(key["person"]): key for key in keys}
+    gone = {"epoch": 0, "wrapped": ""}
+    known = {str(key.get("person") or key["derived_key"]): key for key in keys}
     with database.write() as session:
         erased = []
         for row in session.scalars(select(PersonKeyRow)):
-            key = known.get(row.person, {"epoch": row.epoch, "wrapped": ""})
             had = row.wrapped is not None
-            row.epoch = int(key["epoch"])
-            row.wrapped = bytes.fromhex(key["wrapped"]) or None
+            _renew(row, known.get(row.person, gone))
             if had and row.wrapped is None:
                 erased.append(row.person)
+        for derived in session.scalars(select(DerivedKeyRow)):
+            _renew(derived, known.get(derived.key_id, gone))
         names = _erase_rows(session, erased)
     for name in names:
         objects.delete(name)
     database.scrub()
     return len(erased)
+
+
+def _renew(row: PersonKeyRow | DerivedKeyRow, key: dict[str, Any]) -> None:
+    row.epoch = int(key["epoch"]) or row.epoch
+    row.wrapped = bytes.fromhex(key["wrapped"]) or None
 
 
 def _erase_rows(session: Session, people: list[str]) -> list[str]:

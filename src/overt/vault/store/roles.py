@@ -46,6 +46,7 @@ RIGHTS: Final[dict[str, Rights]] = {
     "access_requests": {_INGEST: _SI, _BROKER: _S, _CONSOLE: _SI, _AUDIT: _S},
     "approvals": {_INGEST: _SIU, _BROKER: _S, _CONSOLE: _SIU, _AUDIT: _S},
     "releases": {_BROKER: _SI, _INGEST: _S, _CONSOLE: _S, _AUDIT: _S},
+    "derived_keys": {_BROKER: _SIU},
     "derived": {_INGEST: _SIU, _BROKER: _S, _CONSOLE: _S},
     "derived_persons": {_INGEST: _SI, _BROKER: _S, _CONSOLE: _S},
     "log_entries": {

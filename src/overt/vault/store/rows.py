@@ -211,8 +211,26 @@ class DerivedRow(Base):
     purpose: Mapped[str]
     day: Mapped[date]
     state: Mapped[str] = mapped_column(default="held")  # see protocol/derived.py
+    key_id: Mapped[str | None] = mapped_column(unique=True)
     document: Mapped[bytes]
     decision: Mapped[bytes | None]
+
+
+class DerivedKeyRow(Base):
+    """The key of something derived, made before it is registered.
+
+    Attributes:
+        key_id: Its id.
+        request_id: The request under whose grant it was made.
+        epoch: KMS epoch that the private half is wrapped under.
+        wrapped: The wrapped private half; none once the key is destroyed.
+    """
+
+    __tablename__ = "derived_keys"
+    key_id: Mapped[str] = mapped_column(primary_key=True)
+    request_id: Mapped[str] = mapped_column(ForeignKey("access_requests.request_id"))
+    epoch: Mapped[int]
+    wrapped: Mapped[bytes | None]
 
 
 class DerivedPersonRow(Base):
