@@ -83,7 +83,8 @@ def test_the_request_is_told_in_words_before_it_is_signed(
     ("change", "line"),
     [
         ({"cohort": NAMES}, f"People    2 named pseudonyms: {', '.join(NAMES)}"),
-        ({"export": "Ann\x1b[8m"}, "In clear  EXPORTED TO Ann<U+001B>[8m"),
+        ({"export": "Ann\x1b[8m", "derived": ("ds_a",)},
+         "In clear  ds_a, EXPORTED TO Ann<U+001B>[8m"),
         ({"expires_utc_s": 1_700_000_000},
          "Until     2023-11-14 22:13 UTC: it has expired"),
         ({"expires_utc_s": 1_900_086_400},

@@ -20,6 +20,7 @@ from overt.vault.store.backup import (
 )
 from overt.vault.store.database import Database
 from overt.vault.store.objects import open_objects
+from overt.vault.store.rows import DerivedKeyRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +91,30 @@ def test_who_was_erased_after_the_backup_is_erased_again(
     assert apply_person_keys(empty, world.objects, keys) == 1
     assert world.opened(request) == [b"stays"]
     assert len(list(world.objects.names())) == 1
+
+
+def test_what_was_derived_opens_after_a_restore_unless_it_held_the_erased(
+    world: World, empty: Database, tmp_path: Path
+) -> None:
+    stays, leaves = world.participant(b"stays"), world.participant(b"leaves")
+    of_one = world.derive(world.granted(cohort=(stays.person,)))
+    of_both = world.derive(world.granted())
+    for thing in (of_one, of_both):
+        assert world.register(thing).status_code == 200
+        assert world.open(thing.derived).status_code == 200
+    take(world, tmp_path / "backup")
+    assert world.withdraw(leaves, erase=True).status_code == 200
+    with world.database.read() as session:
+        keys = person_keys(session)
+    move(world, tmp_path / "backup", empty)
+    assert apply_person_keys(empty, world.objects, keys) == 1
+    assert world.open(of_one.derived).status_code == 200
+    before = world.kms.unwraps
+    assert world.open(of_both.derived).status_code == 403
+    assert world.kms.unwraps == before
+    with empty.read() as session:
+        row = session.get_one(DerivedKeyRow, of_both.key)
+    assert row.wrapped is None
 
 
 def test_a_backup_renewed_after_an_erasure_has_nothing_of_the_erased(
