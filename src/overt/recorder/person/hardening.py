@@ -52,6 +52,12 @@ def _lock(libc: ctypes.CDLL) -> bool:
     return bool(libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) == 0)
 
 
+def give_back() -> None:
+    """Give memory that is free in this process back to the system (glibc alone)."""
+    if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
+
+
 def is_dumpable() -> bool:
     """Whether this process's memory can be read by others of the same user."""
     if not sys.platform.startswith("linux"):

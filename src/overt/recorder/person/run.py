@@ -28,7 +28,7 @@ from overt.recorder.capture.recording import black
 from overt.recorder.capture.screenlog import AreaMask
 from overt.recorder.capture.segments import SegmentSink, Subject
 from overt.recorder.person.control import ControlServer
-from overt.recorder.person.hardening import harden
+from overt.recorder.person.hardening import give_back, harden
 from overt.recorder.person.indicator import Indicator
 from overt.recorder.person.lease import LeaseKeeper
 from overt.recorder.person.locks import (
@@ -242,6 +242,12 @@ def naming(keeper: LeaseKeeper, home: Home) -> Names:
         levels |= {wish.level for wish in read_wishes(home).never}
         return bool(levels & {Level.MASKED, Level.WORDS})
 
+    def warm() -> None:
+        masks("name@example.org 1")  # any text that the rules look at
+        give_back()  # most of what making the rules took
+
+    if masks_goals():
+        threading.Thread(target=warm, name="rules", daemon=True).start()
     return Names(remembered(masks), masks_goals)
 
 
