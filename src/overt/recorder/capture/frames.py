@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from overt.desktop.types import Rect, without
 from overt.desktop.x11.screen import Damage, RawPress, Resized, StackChanged
 from overt.desktop.x11.wire import RefusedError
-from overt.protocol.records import DirtyRecord, EventKind, FrameCause, Level
+from overt.protocol.records import DirtyRecord, EventKind, FrameCause
 from overt.recorder.capture.screenlog import Patch, Picture
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 FRAME_NS = 50_000_000  # at most 20 frames a second while a little of it changes
 LARGE_FRAME_NS = 100_000_000  # at most 10 while a large part of the screen changes
-LASTING_FRAME_NS = 250_000_000  # at most 4 while that goes on, as with a video,
-# or while most of what changes has to be masked
+LASTING_FRAME_NS = 250_000_000  # at most 4 while that goes on, as with a video
 _LASTS_NS = 2_000_000_000
 _LARGE = 8  # this part of the screen is a large one
 BURST_NS = 300_000_000  # key and wheel presses closer than this are one burst
@@ -222,16 +221,9 @@ class Filmer:
                 self._pace_ns, self._large_since_ns = FRAME_NS, now_ns
             else:
                 lasts = now_ns - (self._large_since_ns or 0) >= _LASTS_NS
-                is_slow = lasts or self._is_mostly_masked()
-                self._pace_ns = LASTING_FRAME_NS if is_slow else LARGE_FRAME_NS
+                self._pace_ns = LASTING_FRAME_NS if lasts else LARGE_FRAME_NS
         elif since_ns > 2 * LASTING_FRAME_NS:
             self._pace_ns, self._large_since_ns = FRAME_NS, None
-
-    def _is_mostly_masked(self) -> bool:
-        """Whether most of what changed is masked, which costs several times as much."""
-        masked = [a.rect for a in self._view.areas if a.level is not Level.CLEAR]
-        share = sum(part.area for part in _within(self._dirt, masked))
-        return 2 * share > sum(rect.area for rect in self._dirt)
 
     @property
     def has_held(self) -> bool:
