@@ -90,7 +90,7 @@ def test_a_broker_killed_between_two_steps_has_read_nothing_unlogged(
     world.participant(b"one", b"two")
     request = world.granted()
     releases: Releases = world.broker_app.state.parts.releases
-    for name in ("_load", "_entry", "_running", "_pieces"):
+    for name in ("load", "_entry", "running", "pieces"):
         with pytest.MonkeyPatch.context() as patch:
             stream = _stream(world, releases, request)
             next(stream)  # the header, which holds no segment
@@ -132,7 +132,7 @@ def test_a_halt_ends_a_stream_within_a_segment(stack: Stack) -> None:
     assert world.release(request).status_code == 423
 
 
-@attack(instead(Releases, "_running", lambda self: self.roster._verified[1]))
+@attack(instead(Releases, "running", lambda self: self.roster._verified[1]))
 def test_without_a_halt_service_nothing_is_read(stack: Stack) -> None:
     world = stack.world()
     world.participant(bytes(3 << 20))

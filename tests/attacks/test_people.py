@@ -46,7 +46,7 @@ OPEN = {
     routes.LOG + "/{path:path}",
 }
 
-BY_TOKEN = {routes.APPENDS, routes.ERASURES}
+BY_TOKEN = {routes.APPENDS, routes.ERASURES, routes.OWN_READS}
 
 
 def nothing(*_: Any, **__: Any) -> None:

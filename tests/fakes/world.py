@@ -28,6 +28,7 @@ from overt.protocol.grants import AccessRequest, Approval, sign_approval, sign_r
 from overt.protocol.halt import HaltOrder, sign_halt
 from overt.protocol.ids import new_id
 from overt.protocol.invitation import sign_person_key
+from overt.protocol.ownread import OwnRead, sign_own_read
 from overt.protocol.programme import (
     SERVICES,
     Anchor,
@@ -48,7 +49,7 @@ from overt.protocol.sealing import (
     SealingPublicKey,
     seal_segment,
 )
-from overt.protocol.signing import public_text, sign_document
+from overt.protocol.signing import device_id, public_text, sign_document
 from overt.vault.broker.app import Settings as BrokerSettings
 from overt.vault.broker.app import create_app as create_broker
 from overt.vault.broker.keyring import KeyringFile
@@ -112,8 +113,9 @@ class Device:
         self.person: str = invitation["person"]
         self.code: str = invitation["code"]
         self.vault_key = SealingPublicKey(invitation["public"])
-        self.id, self.session = new_id("dev"), new_id("sess")
-        self.key = Ed25519PrivateKey.generate()
+        self.key, self.session = Ed25519PrivateKey.generate(), new_id("sess")
+        self.id = device_id(self.key.public_key())
+        self.own = SealingKey.generate()
         self.consent_id = ""
         self.sent = 0
 
@@ -390,6 +392,28 @@ class World:
         answer = self.release(request)
         assert answer.status_code == 200, answer.text
         return list(open_release(answer.content, self.job))
+
+    def own_read(self, device: Device, /, **changes: Any) -> OwnRead:
+        fields: dict[str, Any] = {
+            "read": new_id("own"),
+            "programme": self.programme_id,
+            "person": device.person,
+            "recorded_by": device.id,
+            "key": public_text(device.key.public_key()),
+            "own": b64(device.own.public.raw),
+            "segments": (),
+            "given_utc": self.iso(),
+        }
+        return OwnRead(**fields | changes)
+
+    def ask_own(self, device: Device, /, **changes: Any) -> httpx.Response:
+        document = sign_own_read(self.own_read(device, **changes), device.key)
+        return self.call(device, "POST", routes.OWN, document)
+
+    def own_opened(self, device: Device, /, **changes: Any) -> list[bytes]:
+        answer = self.ask_own(device, **changes)
+        assert answer.status_code == 200, answer.text
+        return list(open_release(answer.content, device.own))
 
     def opened_anyway(self, request: str) -> list[bytes]:
         """Open whatever there is in a release, also in one that was cut short."""

@@ -8,12 +8,12 @@ from typing import Any
 
 from book import EXPIRES_UTC_S, PASSPHRASE, Book, an_id, pretty, sealer, signer
 
-from overt.protocol import consent, derived, grants, halt, keyfile
+from overt.protocol import consent, derived, grants, halt, keyfile, ownread
 from overt.protocol import invitation as invitations
 from overt.protocol import programme as programmes
 from overt.protocol import records as r
 from overt.protocol.canonical import b64
-from overt.protocol.signing import public_text, sign_document
+from overt.protocol.signing import device_id, public_text, sign_document
 from tests.fakes.authenticator import UP, Authenticator
 
 PASSKEY = Authenticator("https://vault.example", "vectors")
@@ -475,3 +475,21 @@ def add_derived(book: Book) -> None:
     book.bad("decision-one.json", "decision", "a steward alone",
              pretty(derived.sign_decision(found, two[:1])),
              "SealError", "1 are needed")  # fmt: skip
+
+
+def add_own(book: Book) -> None:
+    device = signer("device")
+    key = device.public_key()
+    read = ownread.OwnRead(
+        an_id("own"), an_id("prog"), an_id("part"), device_id(key), public_text(key),
+        b64(sealer("own").public.raw), (an_id("seg"),), "2026-11-23T10:00:00Z",
+    )  # fmt: skip
+    book.valid("own-read.json", "own-read", "a device asks for what it sent",
+               pretty(ownread.sign_own_read(read, device)))  # fmt: skip
+    late = replace(read, given_utc="2026-11-23T10:05:00Z")
+    book.bad("own-read-late.json", "own-read", "five minutes off",
+             pretty(ownread.sign_own_read(late, device)),
+             "GovernError", "time is off")  # fmt: skip
+    forged = sign_document("own-read.v1", asdict(read), [signer("stranger")])
+    book.bad("own-read-forged.json", "own-read", "signed by another key than it names",
+             pretty(forged), "SealError", "1 are needed")  # fmt: skip

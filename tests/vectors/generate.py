@@ -18,6 +18,7 @@ from documents import (
     add_consents,
     add_derived,
     add_key_file,
+    add_own,
     add_programmes,
     the_programme,
 )
@@ -35,6 +36,7 @@ def generate(folder: Path) -> None:
     add_consents(book, programme)
     add_access(book, programme)
     add_derived(book)
+    add_own(book)
     add_actions(book)
     add_log(book)
     add_spool(book)

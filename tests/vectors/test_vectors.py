@@ -19,6 +19,7 @@ from overt.protocol import (
     errors,
     grants,
     halt,
+    ownread,
     release,
     tlog,
 )
@@ -44,6 +45,7 @@ HERE = Path(__file__).parent
 FILES = HERE / "files"
 INDEX: list[dict[str, Any]] = json.loads((HERE / "vectors.json").read_text())
 KEYS: dict[str, Any] = json.loads((HERE / "keys.json").read_text())
+OWN_READ_S = 1_795_428_000  # 2026-11-23T10:00:00Z
 SEALED_KINDS = {"sealed", "blob", "release", "spool", "key"}
 
 
@@ -113,6 +115,9 @@ def read_document(data: bytes, kind: str) -> Any:
         "export": lambda body: derived.verify_export(body, programme()),
         "decision": lambda body: derived.verify_decision(body, programme()),
         "halt": lambda body: halt.verify_halt(body, programme()),
+        "own-read": lambda body: ownread.verify_own_read(
+            body, programme().programme, now_utc_s=OWN_READ_S
+        ),
         "key": lambda body: unlock_secret(body, KEYS["passphrase"]),
     }
     return readers[kind](document(data))

@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "overt.cli.doctor:doctor",
     "enrol": "overt.cli.enrol:enrol",
     "export": "overt.cli.review:export",
+    "fetch": "overt.cli.fetch:fetch",
     "forget": "overt.cli.control:forget",
     "keyring": "overt.cli.account:keyring",
     "limits": "overt.cli.wishes:limits",

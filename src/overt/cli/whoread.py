@@ -9,6 +9,7 @@ import click
 from overt.cli.output import emit, exit_codes, json_option, plain
 from overt.cli.participant import passphrase_option, person
 from overt.protocol.errors import ConsentError, DataError, NetworkError, SealError
+from overt.protocol.programme import OWN_PURPOSE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +63,10 @@ def _text(found: Readers, halt: Json) -> str:
 
 def _line(read: Json) -> str:
     what = read["segment"] or read["derived"]
-    parts = (read["day"], read["requester"], f"for {read['purpose']}:", what)
+    who = f"{read['requester']} for {read['purpose']}:"
+    if read["purpose"] == OWN_PURPOSE:
+        who = f"yourself, on your device {read['requester']}:"
+    parts = (read["day"], who, what)
     late = "" if read["witnessed"] else " (not cosigned yet)"
     return plain(" ".join(parts)) + late
 

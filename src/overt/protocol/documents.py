@@ -16,6 +16,7 @@ from overt.protocol.errors import DataError
 from overt.protocol.forms import read_form
 from overt.protocol.grants import AccessRequest, Approval
 from overt.protocol.halt import HaltOrder
+from overt.protocol.ownread import OwnRead
 from overt.protocol.programme import Programme
 from overt.protocol.signing import TYPE_PREFIX
 
@@ -37,6 +38,7 @@ KINDS: dict[str, type[Any] | None] = {
     "derived.v1": Derived,
     "derived-decision.v1": Decision,
     "export.v1": Export,
+    "own-read.v1": OwnRead,
     "exposure-agreed.v1": None,
     "console-login.v1": None,
 }

@@ -30,6 +30,7 @@ IdKind = Literal[
     "ckpt",  # checkpoint
     "key",  # key of something derived
     "inv",  # invitation
+    "own",  # own read
 ]
 
 _FORM = re.compile(r"([a-z]+)_([a-z2-7]{26})")

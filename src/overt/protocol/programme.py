@@ -51,6 +51,7 @@ FORBIDDEN_PURPOSES = (
     "performance-review", "discipline", "dismissal", "productivity-scoring",
     "emotion-inference", "individual-monitoring", "hr-matching",
 )  # fmt: skip
+OWN_PURPOSE = "own"  # of participants' reads of what is theirs, in the log
 MAX_LEASE_S = 15 * 60
 
 
@@ -315,6 +316,8 @@ def programme_problems(programme: Programme) -> list[str]:
         for purpose in programme.purposes
         if purpose.id in FORBIDDEN_PURPOSES
     ]
+    if any(purpose.id == OWN_PURPOSE for purpose in programme.purposes):
+        problems.append(f"{OWN_PURPOSE!r} names participants' own reads: no purpose.")
     if not programme.purposes:
         problems.append("A programme needs at least one [[purposes]].")
     if not programme.notice.text.strip():

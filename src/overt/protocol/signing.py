@@ -8,6 +8,8 @@ another. Source: https://github.com/secure-systems-lab/dsse (protocol.md).
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature
@@ -35,6 +37,17 @@ TYPE_PREFIX = "application/vnd.overt."
 def key_id(public: Ed25519PublicKey) -> str:
     """Return a public key's id: the first 16 hex digits of its SHA-256."""
     return sha256_hex(public.public_bytes_raw())[:16]
+
+
+def device_id(public: Ed25519PublicKey) -> str:
+    """Return the id that a device with a signing key must have: it names that key.
+
+    A segment's key opens only under the header that it was sealed with, and the header
+    names the device: so it names the device's key too, and nobody can put another one
+    in its place by signing the same bytes anew.
+    """
+    digest = hashlib.sha256(b"overt device v1\0" + public.public_bytes_raw()).digest()
+    return "dev_" + base64.b32encode(digest[:16]).decode().rstrip("=").lower()
 
 
 def public_key(text: str) -> Ed25519PublicKey:

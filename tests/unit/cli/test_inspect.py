@@ -33,6 +33,7 @@ WHAT = {
     "derived": "signed document derived.v1",
     "decision": "signed document derived-decision.v1",
     "export": "signed document export.v1",
+    "own-read": "signed document own-read.v1",
     "checkpoint": "checkpoint of a log",
     "key": "key file, sealed by a passphrase",
 }

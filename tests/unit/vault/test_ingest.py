@@ -23,7 +23,7 @@ from overt.protocol.ids import new_id
 from overt.protocol.invitation import sign_person_key
 from overt.protocol.programme import Anchor
 from overt.protocol.sealing import SealingKey, sealed_digest
-from overt.protocol.signing import public_text
+from overt.protocol.signing import device_id, public_text
 from overt.vault.govern.roster import Roster
 from overt.vault.ingest.broker_client import BrokerClient
 from overt.vault.log.book import EntryBook
@@ -71,7 +71,8 @@ def test_enrolment_needs_its_own_invitation(
 
 def test_invitations_are_used_once_and_expire(world: Any) -> None:
     device = world.enrol()
-    device.id, device.key = new_id("dev"), Ed25519PrivateKey.generate()
+    device.key = Ed25519PrivateKey.generate()
+    device.id = device_id(device.key.public_key())
     answer = enrol(world, world.enrolment(device))
     assert (answer.status_code, "used" in answer.text) == (403, True)
     late = world.invite()

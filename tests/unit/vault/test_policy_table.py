@@ -19,7 +19,9 @@ from overt.vault.govern.roster import Roster
 
 # role: what it may do on a programme; what is not here is refused
 RIGHTS = {
-    "participant": {"record", "consent", "withdraw", "send", "see_readers"},
+    "participant": {
+        "record", "consent", "withdraw", "send", "see_readers", "read_own",
+    },
     "former": {"withdraw", "see_readers"},
     "steward": {
         "see_state", "see_requests", "invite", "make_person_key", "halt",
@@ -37,7 +39,7 @@ RIGHTS = {
     "exposure": {"halt"},  # the audit of the server, which can stop and not start
     "nobody": set(),
 }  # fmt: skip
-STOPPED_BY_HALT = {"release", "send", "export"}
+STOPPED_BY_HALT = {"release", "read_own", "send", "export"}
 # every fact that one read hangs on, and the value that allows it
 GOOD = Reading(halted=False, purpose="agents", approvers=2, expires_s=100, now_s=99)
 SEGMENT = SegmentFacts(

@@ -20,10 +20,9 @@ from overt.protocol.errors import (
     SealError,
     UsageError,
 )
-from overt.protocol.ids import new_id
 from overt.protocol.invitation import Invitation, parse_invitation, verify_person_key
 from overt.protocol.programme import Anchor, Programme
-from overt.protocol.signing import public_text, sign_document
+from overt.protocol.signing import device_id, public_text, sign_document
 from overt.recorder.person.home import Home, read_paper, write_paper
 from overt.recorder.person.identity import Identity, lock, new_identity, unlock
 
@@ -141,7 +140,8 @@ def _register(home: Home, invitation: Invitation, passphrase: str) -> tuple[Json
     if kept is not None and kept.get("code") == invitation.code:
         unlock(home, passphrase)
         return kept["document"], kept["device"]
-    identity, device = new_identity(), new_id("dev")
+    identity = new_identity()
+    device = device_id(identity.device.public_key())
     document = _enrolment_document(invitation, identity, device)
     write_paper(home.keys, lock(identity, passphrase))
     body = {"code": invitation.code, "device": device, "document": document}

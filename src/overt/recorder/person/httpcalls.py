@@ -3,7 +3,7 @@
 Input: a request's method, path, headers and body. Output: status and body of the
 answer. Connections are kept and used again; several threads may call at once. It
 follows no redirect, uses no proxy, trusts nothing of the environment and takes no
-answer above 16 MiB. What a call means it does not know.
+answer above 16 MiB, unless its caller says so. What a call means it does not know.
 """
 
 from __future__ import annotations
@@ -58,7 +58,13 @@ class Server:
         self._idle: list[HTTPConnection] = []
 
     def ask(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        most_bytes: int = MOST_BYTES,
     ) -> Reply:
         """Send one request and read its answer.
 
@@ -67,6 +73,7 @@ class Server:
             target: Path with query, the prefix included.
             headers: What to send along.
             body: The body; without one none is announced.
+            most_bytes: How much of an answer is read, and one byte more.
 
         Raises:
             OSError: No connection, or none of the bytes came in time.
@@ -74,8 +81,11 @@ class Server:
         """
         while (connection := self._take()) is not None:
             with contextlib.suppress(*_HUNG_UP):  # while this request was on its way
-                return self._asked(connection, method, target, headers, body)
-        return self._asked(self._connected(), method, target, headers, body)
+                return self._asked(
+                    connection, method, target, headers, body, most_bytes
+                )
+        connection = self._connected()
+        return self._asked(connection, method, target, headers, body, most_bytes)
 
     def _asked(
         self,
@@ -84,13 +94,14 @@ class Server:
         target: str,
         headers: Mapping[str, str],
         body: bytes,
+        most_bytes: int,
     ) -> Reply:
         try:
             connection.sock.settimeout(WRITE_S)
             connection.request(method, target, body or None, dict(headers))
             connection.sock.settimeout(READ_S)
             answer = connection.getresponse()
-            reply = Reply(answer.status, _read(answer))
+            reply = Reply(answer.status, _read(answer, most_bytes))
         except BaseException:
             connection.close()
             raise
@@ -132,9 +143,9 @@ class Server:
         return connection
 
 
-def _read(answer: HTTPResponse) -> bytes:
-    body = answer.read(MOST_BYTES + 1)
-    if answer.length and len(body) <= MOST_BYTES:
+def _read(answer: HTTPResponse, most_bytes: int) -> bytes:
+    body = answer.read(most_bytes + 1)
+    if answer.length and len(body) <= most_bytes:
         raise IncompleteRead(body, answer.length)
     return body
 

@@ -109,6 +109,15 @@ class VaultClient:
         """Fetch a page of the log's entries about this person, from a number on."""
         return self._call("GET", f"{routes.ENTRIES}?start={start}")
 
+    def own_segments(self) -> Json:
+        """Fetch which segments the vault holds of this person."""
+        return self._call("GET", routes.OWN)
+
+    def read_own(self, document: Json) -> bytes:
+        """Hand an own read in; return the release that answers it."""
+        most = routes.MAX_SEGMENT_BYTES + MOST_BYTES
+        return self._answer("POST", routes.OWN, document, most_bytes=most)
+
     def log_file(self, path: str) -> bytes:
         """Fetch a file of the log by its path; it is public."""
         return self._send("GET", f"{self._http.prefix}{routes.LOG}/{path}", {}, b"")
@@ -132,6 +141,18 @@ class VaultClient:
             OvertError: What the vault answered, by the class that it names.
             DataError: The answer is not JSON.
         """
+        answer = self._answer(method, path, body, signed=signed)
+        return parse_json(answer, what="The server's answer")
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        body: Json | bytes | None,
+        *,
+        signed: bool = True,
+        most_bytes: int = MOST_BYTES,
+    ) -> bytes:
         raw = body if isinstance(body, bytes) else b""
         if isinstance(body, dict):
             raw = canonical_bytes(body)
@@ -139,8 +160,7 @@ class VaultClient:
         headers, target = {"Content-Type": kind}, self._http.prefix + path
         if signed:
             headers["Authorization"] = self._proof(method, target, raw)
-        answer = self._send(method, target, headers, raw)
-        return parse_json(answer, what="The server's answer")
+        return self._send(method, target, headers, raw, most_bytes)
 
     def _proof(self, method: str, target: str, body: bytes) -> str:
         if self._key is None:
@@ -155,10 +175,17 @@ class VaultClient:
         )
 
     def _send(
-        self, method: str, target: str, headers: dict[str, str], raw: bytes
+        self,
+        method: str,
+        target: str,
+        headers: dict[str, str],
+        raw: bytes,
+        most_bytes: int = MOST_BYTES,
     ) -> bytes:
         try:
-            status, body = self._http.ask(method, target, headers, raw)
+            status, body = self._http.ask(
+                method, target, headers, raw, most_bytes=most_bytes
+            )
         except AWAY as error:
             raise NetworkError(
                 f"The server {self.server} is away.",
@@ -166,7 +193,7 @@ class VaultClient:
             ) from error
         if 300 <= status < 400:
             raise VaultError(f"The server {self.server} sends elsewhere; refused.")
-        if len(body) > MOST_BYTES:
+        if len(body) > most_bytes:
             raise VaultError(f"The server {self.server} answers with too much.")
         if status == 404 and b'"Not Found"' in body:
             raise self._is_older(target)

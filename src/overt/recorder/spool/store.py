@@ -106,20 +106,24 @@ class Spool:
             CaptureError: The disk is full; what was there stays.
         """
         path = self._file(header.segment)
-        fresh = path.with_name(path.name + ".part")
-        fresh.unlink(missing_ok=True)
-        writer = SpoolWriter(fresh, header, own)
-        try:
-            for record in records:
-                writer.append(record)
-            writer.close()
-        except CaptureError:
-            writer.abandon()
-            fresh.unlink()
-            raise
+        fresh = _written(path, header, own, records)
         with path.open("r+b", buffering=0) as old:
             fresh.replace(path)
             _overwrite_key(old)
+        sync_folder(self.folder)
+
+    def restore(
+        self, header: SegmentHeader, own: SealingPublicKey, records: Iterable[bytes]
+    ) -> None:
+        """Put a segment that was sent back into the spool, whole or not at all.
+
+        Raises:
+            CaptureError: The disk is full.
+        """
+        path = self._file(header.segment)
+        fresh = _written(path, header, own, records)
+        self.set_state(header.segment, SpoolState.SENT)
+        fresh.replace(path)
         sync_folder(self.folder)
 
     def set_state(
@@ -235,6 +239,24 @@ class Spool:
         path.with_name(path.name + ".part").unlink(missing_ok=True)
         self._state_file(segment).unlink(missing_ok=True)
         sync_folder(self.folder)
+
+
+def _written(
+    path: Path, header: SegmentHeader, own: SealingPublicKey, records: Iterable[bytes]
+) -> Path:
+    """Write a whole segment beside its place; return where it lies."""
+    fresh = path.with_name(path.name + ".part")
+    fresh.unlink(missing_ok=True)
+    writer = SpoolWriter(fresh, header, own)
+    try:
+        for record in records:
+            writer.append(record)
+        writer.close()
+    except CaptureError:
+        writer.abandon()
+        fresh.unlink()
+        raise
+    return fresh
 
 
 def _overwrite_key(file: io.FileIO) -> None:

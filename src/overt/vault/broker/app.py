@@ -1,8 +1,9 @@
 """The key broker's API: the one process that unwraps keys and writes the log.
 
 Stage: beside the vault server, a process of its own. In: signed calls of stewards and
-researchers, and the vault server's log entries; out: public halves, releases, numbers.
-Each route declares who may call it. It never gives out a private half.
+researchers, the vault server's log entries, own reads that it passes on; out: public
+halves, releases, numbers. Each route declares who may call it. It never gives out a
+private half.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from overt.protocol.canonical import Json, canonical_bytes, parse_json
 from overt.protocol.errors import DataError, VaultError
 from overt.protocol.release import VERSION
 from overt.vault.broker.derived import Openings
+from overt.vault.broker.own import OwnReads
 from overt.vault.broker.people import People, public_digest
 from overt.vault.broker.release import Releases
 from overt.vault.govern.bodies import (
@@ -151,6 +153,7 @@ def _add_routes(app: FastAPI) -> None:
     app.post(routes.DERIVED_KEYS)(make_derived_key)
     app.post(routes.OPENINGS)(open_derived)
     app.post(routes.APPENDS, dependencies=_BY_TOKEN)(append)
+    app.post(routes.OWN_READS, dependencies=_BY_TOKEN)(read_own)
     app.post(routes.ERASURES, dependencies=_BY_TOKEN)(erase)
 
 
@@ -217,6 +220,16 @@ def open_derived(
     """Open something derived for its job; each contributor's read is on the log."""
     asked = parse_json(body, what="An opening")
     return parts.openings.open(caller, str(asked.get("derived")))
+
+
+def read_own(body: Body, parts: Parts) -> StreamingResponse:
+    """Stream a participant's own segments, their keys sealed to their own key.
+
+    The vault server passes the document on; what it says is its signer's alone.
+    """
+    envelope = parse_json(body, what="An own read")
+    stream = OwnReads(parts.releases).begin(envelope)
+    return StreamingResponse(stream, media_type="application/octet-stream")
 
 
 def append(body: Body, parts: Parts) -> Json:

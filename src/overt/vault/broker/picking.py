@@ -31,13 +31,20 @@ BATCH, BATCH_BYTES = 512, 32 << 20  # segments that share one commit of the log
 
 
 _S = SegmentRow
-_STORED = (
+_FACTS = (
     select(
         *(_S.segment_id, _S.object_name, _S.size_bytes, _S.sha256, _S.person),
         *(_S.device_id, _S.consent_id, _S.day, DeviceRow.public_key),
     )
     .join(DeviceRow, DeviceRow.device_id == _S.device_id)
-    .where(_S.state == "stored", _S.day >= bindparam("oldest"))
+    .where(_S.state == "stored")
+)
+_STORED = _FACTS.where(_S.day >= bindparam("oldest")).order_by(
+    _S.session_id, _S.sequence
+)
+_STORED_BY = (
+    _FACTS.where(_S.person == bindparam("person"))
+    .where(_S.device_id == bindparam("device"))
     .order_by(_S.session_id, _S.sequence)
 )
 _NAMED = _STORED.where(_S.segment_id.in_(bindparam("segments", expanding=True)))
@@ -81,6 +88,13 @@ def named(database: Database, segments: Sequence[str]) -> list[Pick]:
             values = {"oldest": date.min, "segments": segments[at : at + BATCH]}
             found += [Pick(*row) for row in connection.execute(_NAMED, values)]
     return found
+
+
+def recorded_by(database: Database, person: str, device: str) -> list[Pick]:
+    """Return all that is stored of a person's device, however old, in its order."""
+    with database.look() as connection:
+        found = connection.execute(_STORED_BY, {"person": person, "device": device})
+        return [Pick(*one) for one in found]
 
 
 def batches(picks: Sequence[Pick]) -> Iterator[list[Pick]]:

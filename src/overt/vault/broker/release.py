@@ -146,13 +146,18 @@ class Releases:
             SealError: A signature does not hold.
             NotFoundError: There is no such request.
         """
-        programme, now_s = self._running(), int(self.clock())
+        programme, now_s = self.running(), int(self.clock())
         grant = grant_for(self.database, request_id, programme, now_s, self.grants)
         if grant.request.requester != caller.name:
             raise GovernError(f"Request {request_id} is somebody else's.")
         return programme, grant
 
-    def _running(self) -> Programme:
+    def running(self) -> Programme:
+        """Return the programme in force, if it runs.
+
+        Raises:
+            HaltedError: It is halted.
+        """
         programme = self.roster.programme()
         state = current_state(self.database, programme)
         if state.halted:
@@ -211,8 +216,8 @@ class Releases:
         note: Callable[[Session], None] | None,
     ) -> Iterator[bytes]:
         """Load and check a batch, log its reads, then open key by key."""
-        loaded = [(pick, self._load(pick)) for pick in picks]
-        judge = self._judge(order, self._running())
+        loaded = [(pick, self.load(pick)) for pick in picks]
+        judge = self._judge(order, self.running())
         for pick in picks:
             if not judge.allows(pick):
                 raise GovernError(f"Segment {pick.segment} may not be read.")
@@ -221,7 +226,7 @@ class Releases:
         reads = Counter(pick.person for pick in picks)
         keys = {who: self.people.open(who, reads[who]) for who in reads}
         names = ReleaseNames(order.names_key)
-        yield from self._pieces(
+        yield from self.pieces(
             (
                 writer.part(
                     names.of(sealed.header),
@@ -233,7 +238,7 @@ class Releases:
             for pick, sealed in loaded
         )
 
-    def _pieces(self, parts: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    def pieces(self, parts: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
         """Yield parts in pieces of one size; a halt ends the stream between them."""
         asked, room = time.monotonic(), bytearray()
         for before, data in parts:
@@ -253,11 +258,17 @@ class Releases:
         """Look at the halt where the last look is too long ago; return when it was."""
         if time.monotonic() - asked < HALT_LOOK_S:
             return asked
-        self._running()
+        self.running()
         return time.monotonic()
 
-    def _load(self, pick: Pick) -> SealedSegment:
-        """Return a segment whose bytes, signature and header agree with its row."""
+    def load(self, pick: Pick) -> SealedSegment:
+        """Return a segment whose bytes, signature and header agree with its row.
+
+        Raises:
+            SealError: They do not.
+            DataError: The bytes are no sealed segment.
+            VaultError: The object is missing.
+        """
         data = self.objects.get(pick.object_name)
         sealed, digest = parse_sealed(data), sealed_digest(data)
         self.checked.verify(sealed, digest, pick.device_key)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
 
-from overt.protocol.calls import MAX_SKEW_S, CallProof, parse_call, verify_call
+from overt.protocol.calls import MAX_SKEW_S, parse_call, verify_call
 from overt.protocol.signing import public_key
 from overt.vault.govern.refusals import ReplayError, UnsignedError
 from overt.vault.govern.roster import member_of_key
@@ -84,7 +84,8 @@ def identify(database: Database, programme: Programme, call: Call) -> Caller:
         body=call.body,
         now_utc_s=call.now_s,
     )
-    _once(database, proof, call.now_s)
+    expires_s = proof.utc_s + MAX_SKEW_S + 1
+    once(database, f"{proof.key_id}:{proof.nonce}", expires_s, call.now_s)
     return caller
 
 
@@ -109,11 +110,20 @@ def _known(database: Database, programme: Programme, name: str) -> Caller:
     )
 
 
-def _once(database: Database, proof: CallProof, now_s: int) -> None:
-    nonce = f"{proof.key_id}:{proof.nonce}"
+def once(database: Database, nonce: str, expires_s: int, now_s: int) -> None:
+    """Remember a call by its nonce until it is too old to be taken anyway.
+
+    Args:
+        database: Where nonces lie.
+        nonce: Names the call.
+        expires_s: Unix seconds from which it is refused for its time.
+        now_s: Unix seconds now.
+
+    Raises:
+        ReplayError: It was made before.
+    """
     with database.write() as session:
         session.execute(delete(SeenRequestRow).where(SeenRequestRow.expires_s < now_s))
         if session.get(SeenRequestRow, nonce) is not None:
             raise ReplayError("The same call was made before; sign a fresh one.")
-        expires = proof.utc_s + MAX_SKEW_S + 1
-        session.add(SeenRequestRow(nonce=nonce, expires_s=expires))
+        session.add(SeenRequestRow(nonce=nonce, expires_s=expires_s))

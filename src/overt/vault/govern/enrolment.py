@@ -16,7 +16,13 @@ from overt.protocol.errors import GovernError
 from overt.protocol.forms import read_form
 from overt.protocol.ids import check_id
 from overt.protocol.invitation import verify_person_key
-from overt.protocol.signing import key_id, public_key, trusted_keys, verify_document
+from overt.protocol.signing import (
+    device_id,
+    key_id,
+    public_key,
+    trusted_keys,
+    verify_document,
+)
 from overt.vault.store.rows import DeviceRow, InvitationRow, PersonKeyRow
 
 if TYPE_CHECKING:
@@ -80,7 +86,8 @@ def enrol(registry: Registry, envelope: Json) -> bytes:
 
     Raises:
         SealError: The device has not signed with the key that it names.
-        GovernError: No such invitation, expired, used, or of another person.
+        GovernError: No such invitation, expired, used, or of another person; or the
+            device's id is not its key's.
         DataError: The document is malformed.
         VaultError: The log refuses.
     """
@@ -116,7 +123,11 @@ def _signed_body(envelope: Json) -> EnrolmentBody:
     key = public_key(str(claimed))
     body = verify_document(envelope, "enrolment.v1", trusted_keys([key]))
     form = read_form(EnrolmentBody, body, what="An enrolment")
-    check_id(form.device, "dev")
+    if form.device != device_id(key):
+        raise GovernError(
+            "The device's id is not that of its key.",
+            remedy="Enrol with a newer overt.",
+        )
     check_id(form.person, "part")
     return form
 

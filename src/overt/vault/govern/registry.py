@@ -17,7 +17,7 @@ from overt.protocol.ids import new_id
 from overt.vault.log.book import EntryBook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -34,7 +34,10 @@ class Ledger(Protocol):
 
 
 class KeyBroker(Ledger, Protocol):
-    """The broker as the vault server sees it: it logs and destroys, never opens."""
+    """The broker as the vault server sees it: it logs, destroys, answers own reads."""
+
+    def read_own(self, envelope: Json) -> tuple[int, Iterator[bytes]]:
+        """Pass an own read on; return status and answer, sealed to its signer."""
 
     def erase(self, person: str) -> Json:
         """Destroy a person's key; return `epoch` and when that is `final`."""

@@ -40,6 +40,23 @@ def readers(database: Database, person: str) -> list[Json]:
     return sorted(reads, key=lambda read: int(read["log_index"]))
 
 
+def held_of(database: Database, person: str) -> list[Json]:
+    """Return what is stored of a person: `segment`, `device`, `day`, `size_bytes`."""
+    query = (
+        select(
+            *(SegmentRow.segment_id, SegmentRow.device_id),
+            *(SegmentRow.day, SegmentRow.size_bytes),
+        )
+        .where(SegmentRow.person == person, SegmentRow.state == "stored")
+        .order_by(SegmentRow.session_id, SegmentRow.sequence)
+    )
+    with database.look() as connection:
+        return [
+            {"segment": one, "device": by, "day": day.isoformat(), "size_bytes": size}
+            for one, by, day, size in connection.execute(query)
+        ]
+
+
 def entries_about(registry: Registry, person: str, start: int) -> Json:
     """Return a page of entries about a person with what proves them: `entries`, `next`.
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from overt.protocol import routes
 from overt.protocol.canonical import Json, canonical_bytes, parse_json
@@ -249,6 +251,23 @@ def readers(
         "derived": derived.of_person(parts.registry.database, caller.person),
         "checkpoint": checkpoint.decode(),
     }
+
+
+@devices.get(routes.OWN)
+def own_segments(
+    parts: Parts, caller: Annotated[Caller, Depends(Allow("see_readers"))]
+) -> Json:
+    """Tell a participant which segments the vault holds of them."""
+    return {"segments": reports.held_of(parts.registry.database, caller.person)}
+
+
+@devices.post(routes.OWN, dependencies=[Depends(Allow("read_own"))])
+def read_own(body: Body, parts: Parts) -> Response:
+    """Pass a participant's own read on to the broker, and its answer back."""
+    envelope = parse_json(body, what="An own read")
+    status, stream = parts.registry.broker.read_own(envelope)
+    kind = "application/octet-stream" if status == HTTPStatus.OK else _JSON
+    return StreamingResponse(stream, status, media_type=kind)
 
 
 @devices.get(routes.ENTRIES)

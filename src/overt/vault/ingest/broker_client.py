@@ -1,11 +1,12 @@
-"""The vault server's line to the key broker: append to the log, destroy a key.
+"""The vault server's line to the key broker: log entries, erasures, own reads.
 
-Stage: behind ingest. In: log entries, a pseudonym; out: numbers, an epoch. Each
-call carries a pass of its own, which opens nothing.
+Stage: behind ingest. In: log entries, a pseudonym, an own read; out: numbers, an
+epoch, what the broker streams. Each call carries a pass, which opens nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from overt.protocol.errors import NetworkError, VaultError
 from overt.vault.govern.passes import make_pass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from overt.protocol.canonical import Json
 
@@ -60,11 +61,31 @@ class BrokerClient:
         """
         return self._post(routes.ERASURES, {"person": person})
 
+    def read_own(self, envelope: Json) -> tuple[int, Iterator[bytes]]:
+        """Pass an own read on; return the broker's status and its answer as it comes.
+
+        Raises:
+            NetworkError: The broker is away.
+        """
+        data, headers = self._passed(routes.OWN_READS, envelope)
+        request = self._client.build_request(
+            "POST", routes.OWN_READS, content=data, headers=headers
+        )
+        try:
+            answer = self._client.send(request, stream=True)
+        except httpx.HTTPError as error:
+            raise NetworkError("The key broker is away.", remedy=_REMEDY) from error
+        return answer.status_code, _body_of(answer)
+
+    def _passed(self, route: str, body: Json) -> tuple[bytes, dict[str, str]]:
+        """Return a body's bytes and the headers with its pass."""
+        data = canonical_bytes(body)
+        proof = make_pass(self._token, route, data, int(self._clock()))
+        return data, {"Authorization": proof, "Content-Type": "application/json"}
+
     def _post(self, route: str, body: Json) -> dict[str, Any]:
         try:
-            data = canonical_bytes(body)
-            proof = make_pass(self._token, route, data, int(self._clock()))
-            headers = {"Authorization": proof, "Content-Type": "application/json"}
+            data, headers = self._passed(route, body)
             answer = self._client.post(route, content=data, headers=headers)
         except httpx.HTTPError as error:
             raise NetworkError("The key broker is away.", remedy=_REMEDY) from error
@@ -74,3 +95,8 @@ class BrokerClient:
             )
         found: dict[str, Any] = answer.json()
         return found
+
+
+def _body_of(answer: httpx.Response) -> Iterator[bytes]:
+    with contextlib.closing(answer):
+        yield from answer.iter_bytes()
