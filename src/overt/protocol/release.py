@@ -11,7 +11,8 @@ from __future__ import annotations
 import base64
 import os
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
@@ -102,6 +103,9 @@ class ReleasePart:
     ciphertext: bytes
 
 
+_TOLD = tuple(item.name for item in fields(Released))
+
+
 class ReleaseNames:
     """Names that stand for ids in one release, and the way back for who has the key.
 
@@ -116,6 +120,7 @@ class ReleaseNames:
         # one block each, of random ids that do not repeat: no mode is needed
         cipher = Cipher(algorithms.AES256(key), modes.ECB())  # noqa: S305
         self._there, self._back = cipher.encryptor(), cipher.decryptor()
+        self._again = lru_cache(maxsize=1024)(self.name)  # what many segments share
 
     def name(self, identifier: str) -> str:
         """Return the name of an id, an id of the same kind."""
@@ -129,10 +134,10 @@ class ReleaseNames:
         """Return what a release says of a segment."""
         return Released(
             self.name(header.segment),
-            self.name(header.session),
+            self._again(header.session),
             header.sequence,
-            self.name(header.person),
-            self.name(header.consent),
+            self._again(header.person),
+            self._again(header.consent),
         )
 
 
@@ -213,7 +218,7 @@ class ReleaseWriter:
             key: Its key.
             size_bytes: How many bytes its ciphertext has.
         """
-        head = canonical_bytes(asdict(header))
+        head = canonical_bytes({name: getattr(header, name) for name in _TOLD})
         wrapped = self._key.wrap(self._place, head, key)
         self._place += 1
         return wrapped + _SIZES.pack(len(head), size_bytes) + head
