@@ -46,7 +46,13 @@ OPEN = {
     routes.LOG + "/{path:path}",
 }
 
-BY_TOKEN = {routes.APPENDS, routes.ERASURES, routes.OWN_READS}
+BY_TOKEN = {
+    routes.APPENDS,
+    routes.ERASURES,
+    routes.OWN_READS,
+    routes.OWN_RECOVERIES,
+    routes.OWN_OBJECTIONS,
+}
 
 
 def nothing(*_: Any, **__: Any) -> None:

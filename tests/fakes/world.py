@@ -36,6 +36,13 @@ from overt.protocol.programme import (
     parse_programme,
     sign_programme,
 )
+from overt.protocol.recovery import (
+    Objection,
+    Recovery,
+    cosign_recovery,
+    sign_objection,
+    sign_recovery,
+)
 from overt.protocol.release import (
     VERSION,
     open_parts,
@@ -402,6 +409,7 @@ class World:
             "key": public_text(device.key.public_key()),
             "own": b64(device.own.public.raw),
             "segments": (),
+            "after": "",
             "given_utc": self.iso(),
         }
         return OwnRead(**fields | changes)
@@ -414,6 +422,34 @@ class World:
         answer = self.ask_own(device, **changes)
         assert answer.status_code == 200, answer.text
         return list(open_release(answer.content, device.own))
+
+    def wish(self, new: Device, lost: Device, **changes: Any) -> Recovery:
+        fields: dict[str, Any] = {
+            "recovery": new_id("rcv"),
+            "programme": self.programme_id,
+            "person": lost.person,
+            "recorded_by": lost.id,
+            "key": public_text(new.key.public_key()),
+            "own": b64(new.own.public.raw),
+            "given_utc": self.iso(),
+        }
+        return Recovery(**fields | changes)
+
+    def recovery(
+        self, new: Device, lost: Device, who: str = "rita", **changes: Any
+    ) -> dict[str, Any]:
+        asked = sign_recovery(self.wish(new, lost, **changes), new.key)
+        return cosign_recovery(asked, self.keys[who])
+
+    def recover(self, new: Device, lost: Device, **changes: Any) -> httpx.Response:
+        document = self.recovery(new, lost, **changes)
+        return self.call("rita", "POST", routes.RECOVERIES, document)
+
+    def object(self, device: Device, recovery: str) -> httpx.Response:
+        key = public_text(device.key.public_key())
+        objection = Objection(recovery, self.programme_id, key, self.iso())
+        document = sign_objection(objection, device.key)
+        return self.call(device, "POST", routes.OBJECTIONS, document)
 
     def opened_anyway(self, request: str) -> list[bytes]:
         """Open whatever there is in a release, also in one that was cut short."""

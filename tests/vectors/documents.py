@@ -8,7 +8,7 @@ from typing import Any
 
 from book import EXPIRES_UTC_S, PASSPHRASE, Book, an_id, pretty, sealer, signer
 
-from overt.protocol import consent, derived, grants, halt, keyfile, ownread
+from overt.protocol import consent, derived, grants, halt, keyfile, ownread, recovery
 from overt.protocol import invitation as invitations
 from overt.protocol import programme as programmes
 from overt.protocol import records as r
@@ -482,7 +482,7 @@ def add_own(book: Book) -> None:
     key = device.public_key()
     read = ownread.OwnRead(
         an_id("own"), an_id("prog"), an_id("part"), device_id(key), public_text(key),
-        b64(sealer("own").public.raw), (an_id("seg"),), "2026-11-23T10:00:00Z",
+        b64(sealer("own").public.raw), (an_id("seg"),), "", "2026-11-23T10:00:00Z",
     )  # fmt: skip
     book.valid("own-read.json", "own-read", "a device asks for what it sent",
                pretty(ownread.sign_own_read(read, device)))  # fmt: skip
@@ -493,3 +493,26 @@ def add_own(book: Book) -> None:
     forged = sign_document("own-read.v1", asdict(read), [signer("stranger")])
     book.bad("own-read-forged.json", "own-read", "signed by another key than it names",
              pretty(forged), "SealError", "1 are needed")  # fmt: skip
+    wish = recovery.Recovery(
+        an_id("rcv"), an_id("prog"), an_id("part"), device_id(key),
+        public_text(signer("stranger").public_key()), read.own,
+        "2026-11-23T10:00:00Z",
+    )  # fmt: skip
+    asked = recovery.sign_recovery(wish, signer("stranger"))
+    both = recovery.cosign_recovery(asked, signer("representative"))
+    book.valid("own-recovery.json", "own-recovery",
+               "a new key and the representative", pretty(both))  # fmt: skip
+    book.bad("own-recovery-alone.json", "own-recovery", "the new key alone",
+             pretty(asked), "SealError", "No representative")  # fmt: skip
+    book.bad("own-recovery-cosigner.json", "own-recovery", "a steward beside it",
+             pretty(recovery.cosign_recovery(asked, signer("steward"))),
+             "SealError", "No representative")  # fmt: skip
+    no = recovery.Objection(
+        wish.recovery, an_id("prog"), read.key, "2026-11-23T10:00:00Z"
+    )
+    book.valid("own-objection.json", "own-objection", "a device's no",
+               pretty(recovery.sign_objection(no, device)))  # fmt: skip
+    book.bad("own-objection-forged.json", "own-objection",
+             "signed by another key than it names",
+             pretty(recovery.sign_objection(no, signer("stranger"))),
+             "SealError", "1 are needed")  # fmt: skip

@@ -20,6 +20,7 @@ from overt.protocol import (
     grants,
     halt,
     ownread,
+    recovery,
     release,
     tlog,
 )
@@ -115,6 +116,10 @@ def read_document(data: bytes, kind: str) -> Any:
         "export": lambda body: derived.verify_export(body, programme()),
         "decision": lambda body: derived.verify_decision(body, programme()),
         "halt": lambda body: halt.verify_halt(body, programme()),
+        "own-recovery": lambda body: recovery.verify_recovery(body, programme()),
+        "own-objection": lambda body: recovery.verify_objection(
+            body, programme().programme
+        ),
         "own-read": lambda body: ownread.verify_own_read(
             body, programme().programme, now_utc_s=OWN_READ_S
         ),

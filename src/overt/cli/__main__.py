@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "never": "overt.cli.wishes:never",
     "pause": "overt.cli.control:pause",
     "record": "overt.cli.record:record",
+    "recovery": "overt.cli.recovery:recovery",
     "resume": "overt.cli.control:resume",
     "review": "overt.cli.review:review",
     "send": "overt.cli.review:send",

@@ -58,6 +58,8 @@ def enrol(invitation: Path, passphrase_file: Path | None, *, as_json: bool) -> N
     text = (
         f"Enrolled in “{programme.title}” of {programme.controller}.\n"
         f"Your pseudonym: {enrolment.person}\n"
+        f"This device: {enrolment.device}\n"
+        "Note both: with them you get back what you sent, should you lose the device.\n"
         "Read the notice and decide: overt consent show"
     )
     emit(facts, text, as_json=as_json)

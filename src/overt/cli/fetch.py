@@ -15,6 +15,7 @@ from overt.protocol.errors import (
     GovernError,
     NetworkError,
     SealError,
+    UsageError,
 )
 
 if TYPE_CHECKING:
@@ -32,11 +33,15 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--from", "since", type=_DAY, help="Sent on this UTC day or later.")
 @click.option("--until", type=_DAY, help="Sent on this UTC day or before.")
 @click.option("--list", "listed", is_flag=True, help="Say what would come; fetch none.")
+@click.option("--person", "pseudonym", help="With --recorded-by: its pseudonym.")
+@click.option("--recorded-by", help="All of a lost device, by a recovery of yours.")
 @passphrase_option
 @json_option
 def fetch(
     since: datetime | None,
     until: datetime | None,
+    pseudonym: str | None,
+    recorded_by: str | None,
     passphrase_file: Path | None,
     *,
     listed: bool,
@@ -48,6 +53,9 @@ def fetch(
     `overt export` writes it. Each minute is a read on the vault's log, which
     `overt who-read` shows as yours. While the programme is halted the vault gives
     nothing back (exit code 7).
+
+    What a lost device sent comes with --recorded-by, seven days after the notice of
+    your recovery: overt recovery ask.
     """
     from overt.recorder.person.fetching import Fetcher
 
@@ -55,9 +63,14 @@ def fetch(
     identity = here.unlock(passphrase_file)
     with here.client(identity) as client:
         fetcher = Fetcher(here.home, identity, here.enrolment, client)
-        days = (since and since.date(), until and until.date())
-        missing = fetcher.missing(*days)
-        came = [] if listed else list(fetcher.fetch(missing))
+        if recorded_by:
+            _check_lost(listed=listed, days=bool(since or until))
+            whose = pseudonym or here.enrolment.person
+            came = list(fetcher.recover(whose, recorded_by))
+            missing = []
+        else:
+            missing = fetcher.missing(since and since.date(), until and until.date())
+            came = [] if listed else list(fetcher.fetch(missing))
     size_bytes = sum(one.size_bytes for one in missing)
     text = (
         f"{len(missing)} segments are in the vault and not here ({size_bytes} bytes)."
@@ -66,3 +79,11 @@ def fetch(
     )
     names = [one.segment for one in missing]
     emit({"missing": names, "fetched": came}, text, as_json=as_json)
+
+
+def _check_lost(*, listed: bool, days: bool) -> None:
+    if listed or days:
+        raise UsageError(
+            "Of a lost device everything comes.",
+            remedy="Leave --list, --from and --until away.",
+        )

@@ -120,3 +120,12 @@ def recorder(display: str, *, timeout_s: float = 5.0) -> ControlClient:
     from overt.recorder.person.control import ControlClient
 
     return ControlClient(own_home(), display, timeout_s=timeout_s)
+
+
+def warn(here: Person, client: VaultClient) -> None:
+    """Tell, on standard error, of a new key that asks for this person's recordings."""
+    from overt.cli.output import plain
+    from overt.recorder.person.readers import warnings
+
+    for line in warnings(here.home, here.programme, here.enrolment.person, client):
+        click.echo(plain(line), err=True)

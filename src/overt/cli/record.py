@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from overt.cli.output import emit, exit_codes, json_option
-from overt.cli.participant import display_option, passphrase_option, person
+from overt.cli.participant import display_option, passphrase_option, person, warn
 from overt.protocol.errors import CaptureError, ConsentError, DataError, SealError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def record(
 
     with here.client(identity) as client:
         who = Participant(here.home, here.enrolment, identity, client)
+        warn(here, client)
         session = record_display(who, display, ready=tell)
     facts = {"session": session, "display": display, "state": "ended"}
     emit(facts, "Recording has ended. See what waits: overt review", as_json=as_json)

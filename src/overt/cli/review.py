@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from overt.cli.output import emit, exit_codes, json_option
-from overt.cli.participant import passphrase_option, person
+from overt.cli.participant import passphrase_option, person, warn
 from overt.protocol.errors import (
     CaptureError,
     ConsentError,
@@ -103,6 +103,7 @@ def send(passphrase_file: Path | None, *, as_json: bool) -> None:
             click.echo(f"Sent {one.segment}; receipt {one.receipt.receipt}")
 
     with here.client(identity) as client:
+        warn(here, client)
         sender = Sender(here.home, identity, here.enrolment, here.programme, client)
         count = send_all(sender, tell)
     emit({"sent": sent}, f"{count} segments sent.", as_json=as_json)

@@ -9,7 +9,6 @@ import click
 from overt.cli.output import emit, exit_codes, json_option, plain
 from overt.cli.participant import passphrase_option, person
 from overt.protocol.errors import ConsentError, DataError, NetworkError, SealError
-from overt.protocol.programme import OWN_PURPOSE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +28,7 @@ def who_read(passphrase_file: Path | None, as_json: bool) -> None:
     This machine keeps the last head of the log that it saw. A log that was rolled back
     or forked since ends with exit code 5, and the head is kept as evidence.
     """
-    from overt.recorder.person.readers import look, told
+    from overt.recorder.person.readers import look, notices, told
 
     here = person()
     identity = here.unlock(passphrase_file)
@@ -41,10 +40,12 @@ def who_read(passphrase_file: Path | None, as_json: bool) -> None:
         "halt": halt,
         "reads": found.reads,
         "other_entries": found.others,
+        "recoveries": found.recoveries,
         "head": {"size": head.size, "root": head.root.hex()},
         "cosigned": found.watched.cosigned_s,
     }
-    emit(body, _text(found, halt), as_json=as_json)
+    told_of = [plain(line) for line in notices(found)]
+    emit(body, "\n".join([*told_of, _text(found, halt)]), as_json=as_json)
 
 
 def _text(found: Readers, halt: Json) -> str:
@@ -62,6 +63,8 @@ def _text(found: Readers, halt: Json) -> str:
 
 
 def _line(read: Json) -> str:
+    from overt.protocol.programme import OWN_PURPOSE
+
     what = read["segment"] or read["derived"]
     who = f"{read['requester']} for {read['purpose']}:"
     if read["purpose"] == OWN_PURPOSE:

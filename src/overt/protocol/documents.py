@@ -18,6 +18,7 @@ from overt.protocol.grants import AccessRequest, Approval
 from overt.protocol.halt import HaltOrder
 from overt.protocol.ownread import OwnRead
 from overt.protocol.programme import Programme
+from overt.protocol.recovery import Objection, Recovery
 from overt.protocol.signing import TYPE_PREFIX
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ KINDS: dict[str, type[Any] | None] = {
     "derived-decision.v1": Decision,
     "export.v1": Export,
     "own-read.v1": OwnRead,
+    "own-recovery.v1": Recovery,
+    "own-objection.v1": Objection,
     "exposure-agreed.v1": None,
     "console-login.v1": None,
 }

@@ -31,6 +31,7 @@ IdKind = Literal[
     "key",  # key of something derived
     "inv",  # invitation
     "own",  # own read
+    "rcv",  # recovery
 ]
 
 _FORM = re.compile(r"([a-z]+)_([a-z2-7]{26})")

@@ -46,7 +46,8 @@ class OwnRead:
         recorded_by: Id of the device that recorded and signed them.
         key: The asking device's signing key, base64url.
         own: The participant's sealing public key, base64url: the answer's recipient.
-        segments: Which segments; empty for all.
+        segments: Which segments; empty for all, of which a batch is answered.
+        after: The segment after which a batch of all begins; empty for the first.
         given_utc: When, ISO 8601 with `Z`.
     """
 
@@ -57,6 +58,7 @@ class OwnRead:
     key: str
     own: str
     segments: tuple[str, ...]
+    after: str
     given_utc: str
 
     @property
@@ -108,6 +110,8 @@ def verify_own_read(envelope: Json, programme: str, *, now_utc_s: float) -> OwnR
     check_id(read.recorded_by, "dev")
     for segment in read.segments:
         check_id(segment, "seg")
+    if read.after:
+        check_id(read.after, "seg")
     _ = read.sealed_to
     if read.programme != programme:
         raise GovernError("The own read is for another programme.")

@@ -20,6 +20,8 @@ replay, 413, 423 halted) or 503.
 | GET READERS | device, signed call | | {"reads": [{log_index, day, purpose, requester, request, segment}], "derived": [as of GET DERIVED], "checkpoint": text} |
 | GET OWN | device, signed call | | {"segments": [{segment, device, day, size_bytes}]}: what the vault holds of the caller's person |
 | POST OWN | device, signed call | `own-read.v1` | stream of `release.py`, sealed to the participant's own key; the broker's answer, passed on |
+| POST RECOVERIES | representative, signed call | `own-recovery.v1`, signed by the new device and the representative | {recovery, opens_utc, log_index}: its notice is on the log |
+| POST OBJECTIONS | device, signed call | `own-objection.v1` | {log_index}: the recovery is stopped |
 | GET ENTRIES?start=N | device, signed call | | {"entries": [{number, salt, entry}], "next": int or null}: entries of the log about the caller from number N on, erased ones left out; `entry` is canonical JSON as text |
 | POST INVITATIONS | steward, signed call | {person, code_sha256, person_key, expires_utc_s} | {} |
 | POST REQUESTS | researcher, signed call | `access-request.v1` | {request, digest} |
@@ -45,6 +47,7 @@ The broker, a process with an address of its own:
 | POST OPENINGS | researcher, signed call | {derived} | {derived, key}: the private half, a sealed file for the job, base64url; each contributor's read of it is on the log |
 | POST APPENDS | vault server, service token | {entries: [object]} | {indices: [int]} |
 | POST OWN_READS | vault server, service token | `own-read.v1`, signed by the device | stream of `release.py` |
+| POST OWN_RECOVERIES, POST OWN_OBJECTIONS | vault server, service token | `own-recovery.v1`, `own-objection.v1` | as above |
 | POST ERASURES | vault server, service token | {person} | {epoch, final} |
 | GET HEALTH, GET READY | anyone | | as above |
 """  # noqa: E501 - a table row is one line
@@ -58,6 +61,8 @@ SEGMENTS = "/v1/segments"
 READERS = "/v1/readers"
 ENTRIES = "/v1/entries"
 OWN = "/v1/own"
+RECOVERIES = "/v1/own/recoveries"
+OBJECTIONS = "/v1/own/objections"
 INVITATIONS = "/v1/invitations"
 REQUESTS = "/v1/requests"
 DERIVED = "/v1/derived"
@@ -77,6 +82,8 @@ DERIVED_KEYS = "/v1/derived-keys"
 OPENINGS = "/v1/openings"
 APPENDS = "/v1/appends"
 OWN_READS = "/v1/own-reads"
+OWN_RECOVERIES = "/v1/own-recoveries"
+OWN_OBJECTIONS = "/v1/own-objections"
 ERASURES = "/v1/erasures"
 
 MAX_SEGMENT_BYTES = 64 << 20

@@ -28,7 +28,7 @@ SPECIFIED = """
     redact classify
     programme create|show|invite|halt|resume; enrol; record; status; pause; resume
     consent show|give|withdraw|receipt; task begin|end; review; send; export; serve
-    fetch
+    fetch; recovery ask|cosign|object
     access request|approve|list; release; refine; train; evaluate; log verify|key
     doctor; witness; who-read; exposure; fsck
     inspect; key new; console open; my; forget; stop; redact text|image

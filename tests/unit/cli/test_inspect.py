@@ -34,6 +34,8 @@ WHAT = {
     "decision": "signed document derived-decision.v1",
     "export": "signed document export.v1",
     "own-read": "signed document own-read.v1",
+    "own-recovery": "signed document own-recovery.v1",
+    "own-objection": "signed document own-objection.v1",
     "checkpoint": "checkpoint of a log",
     "key": "key file, sealed by a passphrase",
 }

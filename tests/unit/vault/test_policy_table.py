@@ -21,6 +21,7 @@ from overt.vault.govern.roster import Roster
 RIGHTS = {
     "participant": {
         "record", "consent", "withdraw", "send", "see_readers", "read_own",
+        "object_recovery",
     },
     "former": {"withdraw", "see_readers"},
     "steward": {
@@ -29,6 +30,7 @@ RIGHTS = {
     },
     "representative": {
         "see_state", "see_requests", "halt", "see_derived", "decide_derived",
+        "cosign_recovery",
     },
     "approver": {"see_requests", "approve", "see_derived"},
     "researcher": {
@@ -39,7 +41,7 @@ RIGHTS = {
     "exposure": {"halt"},  # the audit of the server, which can stop and not start
     "nobody": set(),
 }  # fmt: skip
-STOPPED_BY_HALT = {"release", "read_own", "send", "export"}
+STOPPED_BY_HALT = {"release", "read_own", "cosign_recovery", "send", "export"}
 # every fact that one read hangs on, and the value that allows it
 GOOD = Reading(halted=False, purpose="agents", approvers=2, expires_s=100, now_s=99)
 SEGMENT = SegmentFacts(

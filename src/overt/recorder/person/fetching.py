@@ -110,31 +110,68 @@ class Fetcher:
         """
         for batch in _batches(wanted):
             names = tuple(one.segment for one in batch)
-            answer = self.client.read_own(self._asked(names))
-            _, parts = read_release(answer)
-            told = [part.header for part in parts]
-            if tuple(one.segment for one in told) != names:
-                raise SealError("The vault answers with other segments than asked for.")
-            opened = open_parts(answer, parts, self.identity.own)
-            for header, data in zip(told, opened, strict=True):
-                self._keep(header, data)
-                yield header.segment
+            here = self.enrolment
+            read = self.asked(here.person, here.device, segments=names)
+            answer = self.client.read_own(sign_own_read(read, self.identity.device))
+            yield from self._kept(answer, read)
 
-    def _asked(self, segments: tuple[str, ...]) -> dict[str, object]:
+    def recover(self, person: str, recorded_by: str) -> Iterator[str]:
+        """Fetch all that a lost device sent, by a recovery; yield each id.
+
+        Args:
+            person: The pseudonym on the lost device.
+            recorded_by: Its id.
+
+        Raises:
+            GovernError: No recovery of this key opens it, or not yet.
+            SealError, DataError, NetworkError, CaptureError: As of `fetch`.
+        """
+        after = ""
+        while True:
+            read = self.asked(person, recorded_by, after=after)
+            answer = self.client.read_own(sign_own_read(read, self.identity.device))
+            names = list(self._kept(answer, read))
+            if not names or names[-1] == after:
+                return
+            yield from names
+            after = names[-1]
+
+    def _kept(self, answer: bytes, read: OwnRead) -> Iterator[str]:
+        """Put what a release holds into the spool; yield each id."""
+        _, parts = read_release(answer)
+        told = [part.header for part in parts]
+        names = tuple(one.segment for one in told)
+        if read.segments and names != read.segments:
+            raise SealError("The vault answers with other segments than asked for.")
+        here = {entry.segment for entry in self.home.spool.entries()}
+        opened = open_parts(answer, parts, self.identity.own)
+        for header, data in zip(told, opened, strict=True):
+            if header.segment not in here:
+                self._keep(header, data, read.recorded_by)
+            yield header.segment
+
+    def asked(
+        self,
+        person: str,
+        recorded_by: str,
+        *,
+        segments: tuple[str, ...] = (),
+        after: str = "",
+    ) -> OwnRead:
+        """Return an own read of this device, not yet signed."""
         key, here = self.identity.device, self.enrolment
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        read = OwnRead(
-            new_id("own"), here.anchor.programme, here.person, here.device,
+        return OwnRead(
+            new_id("own"), here.anchor.programme, person, recorded_by,
             public_text(key.public_key()), b64(self.identity.own.public.raw),
-            segments, now,
+            segments, after, now,
         )  # fmt: skip
-        return sign_own_read(read, key)
 
-    def _keep(self, told: Released, data: bytes) -> None:
+    def _keep(self, told: Released, data: bytes, recorded_by: str) -> None:
         """Put an opened segment into the spool, under its own names again."""
         opened, here = read_segment(data), self.enrolment
         names = asdict(told) | {
-            "device": here.device,
+            "device": recorded_by,
             "programme": here.anchor.programme,
         }
         header = replace(opened.header, **names)

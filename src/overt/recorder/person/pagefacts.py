@@ -17,7 +17,7 @@ from overt.recorder.person import replay
 from overt.recorder.person.consenting import standing
 from overt.recorder.person.control import ControlClient, recorded_displays
 from overt.recorder.person.playback import Screen, open_own, screens
-from overt.recorder.person.readers import look
+from overt.recorder.person.readers import look, notices
 from overt.recorder.person.receipts import verified_receipts
 from overt.recorder.person.review import (
     Overview,
@@ -152,8 +152,8 @@ class LocalFacts:
         try:
             found = look(who.home, programme, who.enrolment.person, who.client)
         except OvertError as error:
-            return {"reads": None, "why": str(error)}
-        return {"reads": found.reads, "why": ""}
+            return {"reads": None, "why": str(error), "notices": []}
+        return {"reads": found.reads, "why": "", "notices": notices(found)}
 
     def recorders(self) -> list[Json]:
         """Return the state of every recorder of this home, by display."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from overt.protocol.errors import OvertError, SealError
+from overt.protocol.errors import NetworkError, OvertError, SealError
 from overt.protocol.halt import HaltOrder, verify_halt
 from overt.protocol.release import READ_KINDS
 from overt.recorder.person.logwatch import LogWatch
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from overt.recorder.person.vault_client import VaultClient
 
 READ_FIELDS = ("day", "purpose", "requester", "request", "segment", "derived")
+RECOVERY_FIELDS = ("recorded_by", "device", "representative", "opens_utc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,15 @@ class Readers:
         watched: The head that everything here is proved by.
         reads: Each read: `log_index`, `witnessed`, and the entry's own fields.
         others: How many other entries there are about this person, by kind.
+        recoveries: Each wish of a new key to read what a device of this person
+            recorded: `recovery`, `recorded_by`, `device`, `representative`,
+            `opens_utc`, and whether it is `objected` to.
     """
 
     watched: Watched
     reads: list[Json]
     others: dict[str, int]
+    recoveries: list[Json]
 
 
 def look(home: Home, programme: Programme, person: str, client: VaultClient) -> Readers:
@@ -54,16 +59,53 @@ def look(home: Home, programme: Programme, person: str, client: VaultClient) -> 
     watched = watch.look()  # after the entries, so that it covers them
     reads: list[Json] = []
     others: dict[str, int] = {}
+    recoveries: dict[str, Json] = {}
     for one in found:
         body = watch.proved(watched, one)
         if body.get("person") != person:
             raise SealError(f"Log entry {one['number']} is about somebody else.")
         if body.get("kind") in READ_KINDS:
             reads.append(_read(one, body, watched))
+        elif body.get("kind") in {"own-recovery", "own-objection"}:
+            _note(recoveries, body)
         else:
             kind = str(body.get("kind"))
             others[kind] = others.get(kind, 0) + 1
-    return Readers(watched, reads, others)
+    return Readers(watched, reads, others, list(recoveries.values()))
+
+
+def _note(recoveries: dict[str, Json], body: Json) -> None:
+    """Note a recovery, or that one was objected to."""
+    name = str(body.get("subject"))
+    if body["kind"] == "own-objection":
+        recoveries.setdefault(name, {"recovery": name})["objected"] = True
+        return
+    facts = {field: str(body.get(field, "")) for field in RECOVERY_FIELDS}
+    recoveries[name] = {"recovery": name, **facts, "objected": False}
+
+
+def notices(found: Readers) -> list[str]:
+    """Return what a person has to know of recoveries that nobody has stopped."""
+    return [
+        f"A new key, of device {one['device']}, asks to read what {one['recorded_by']}"
+        f" recorded; {one['representative']} signed it. It opens at"
+        f" {one['opens_utc']}. If that is not you: overt recovery object"
+        f" {one['recovery']}"
+        for one in found.recoveries
+        if not one["objected"]
+    ]
+
+
+def warnings(
+    home: Home, programme: Programme, person: str, client: VaultClient
+) -> list[str]:
+    """Return the notices on the vault's log, or why it is refused; none while away."""
+    try:
+        return notices(look(home, programme, person, client))
+    except NetworkError:
+        return []
+    except OvertError as error:
+        return [str(error)]
 
 
 def _entries(client: VaultClient) -> list[Json]:

@@ -118,6 +118,10 @@ class VaultClient:
         most = routes.MAX_SEGMENT_BYTES + MOST_BYTES
         return self._answer("POST", routes.OWN, document, most_bytes=most)
 
+    def object_recovery(self, document: Json) -> Json:
+        """Hand an objection in."""
+        return self._call("POST", routes.OBJECTIONS, document)
+
     def log_file(self, path: str) -> bytes:
         """Fetch a file of the log by its path; it is public."""
         return self._send("GET", f"{self._http.prefix}{routes.LOG}/{path}", {}, b"")

@@ -22,6 +22,7 @@ from overt.protocol.release import VERSION
 from overt.vault.broker.derived import Openings
 from overt.vault.broker.own import OwnReads
 from overt.vault.broker.people import People, public_digest
+from overt.vault.broker.recoveries import Recoveries
 from overt.vault.broker.release import Releases
 from overt.vault.govern.bodies import (
     Body,  # noqa: TC001 - FastAPI reads annotations at run time
@@ -154,6 +155,8 @@ def _add_routes(app: FastAPI) -> None:
     app.post(routes.OPENINGS)(open_derived)
     app.post(routes.APPENDS, dependencies=_BY_TOKEN)(append)
     app.post(routes.OWN_READS, dependencies=_BY_TOKEN)(read_own)
+    app.post(routes.OWN_RECOVERIES, dependencies=_BY_TOKEN)(recover)
+    app.post(routes.OWN_OBJECTIONS, dependencies=_BY_TOKEN)(object_recovery)
     app.post(routes.ERASURES, dependencies=_BY_TOKEN)(erase)
 
 
@@ -230,6 +233,18 @@ def read_own(body: Body, parts: Parts) -> StreamingResponse:
     envelope = parse_json(body, what="An own read")
     stream = OwnReads(parts.releases).begin(envelope)
     return StreamingResponse(stream, media_type="application/octet-stream")
+
+
+def recover(body: Body, parts: Parts) -> Json:
+    """Put a recovery's notice on the log; it opens nothing for seven days."""
+    envelope = parse_json(body, what="A recovery")
+    return Recoveries(parts.releases).notice(envelope)
+
+
+def object_recovery(body: Body, parts: Parts) -> Json:
+    """Stop a recovery, in the name of a device of its person."""
+    envelope = parse_json(body, what="An objection")
+    return Recoveries(parts.releases).object(envelope)
 
 
 def append(body: Body, parts: Parts) -> Json:

@@ -3,9 +3,9 @@
 Stage: beside releases, in the same order: policy, durable log entry, unwrap, stream.
 In: `own-read.v1`; out: a release sealed to the key that it names. Enrolment vouches for
 nothing here: the key that asks is the one that the id of the recording device names,
-and a segment's key opens only under the header that it was sealed with, device
-included. A withdrawn consent takes nothing away from its person; a halt does, as long
-as it lasts.
+or one whose recovery has been noticed for seven days; and a segment's key opens only
+under the header that it was sealed with, device included. A withdrawn consent takes
+nothing away from its person; a halt does, as long as it lasts.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from overt.protocol.sealing import SealedHeader, open_box
 from overt.protocol.signing import device_id
 from overt.vault.broker.checked import device_key
 from overt.vault.broker.picking import Pick, batches, recorded_by
+from overt.vault.broker.recoveries import Recoveries
 from overt.vault.govern.callers import Caller, once
 from overt.vault.govern.policy import check
 from overt.vault.govern.registry import day_of
@@ -77,19 +78,23 @@ class OwnReads:
         parts = self.parts
         programme, now_s = parts.running(), int(parts.clock())
         read = verify_own_read(envelope, programme.programme, now_utc_s=now_s)
-        self._check(read, programme)
+        self.check(read, programme)
         once(parts.database, f"own:{read.read}", now_s + 2 * FRESH_S, now_s)
         order = _Order(new_id("rel"), read, document_digest(envelope))
         return self._stream(order, self._picks(read))
 
-    def _check(self, read: OwnRead, programme: Programme) -> None:
-        """Check that who asks may read what was recorded by the device named."""
+    def check(self, read: OwnRead, programme: Programme) -> None:
+        """Check that who asks may read what was recorded by the device named.
+
+        Raises:
+            GovernError: They may not.
+        """
         with self.parts.database.look() as connection:
             state = connection.execute(_STATE, {"person": read.person}).scalar()
         role = "participant" if state == "active" else "former"
         caller = Caller(read.device, (role,), read.key)
         check(caller, "read_own", programme.programme, halted=False)
-        check_recorder(read)
+        check_recorder(read, Recoveries(self.parts), programme)
 
     def _picks(self, read: OwnRead) -> list[Pick]:
         held = recorded_by(self.parts.database, read.person, read.recorded_by)
@@ -97,8 +102,10 @@ class OwnReads:
         picks = [one for one in held if not wanted or one.segment in wanted]
         for missing in sorted(wanted - {one.segment for one in picks}):
             raise GovernError(f"Segment {missing} is not held of this device.")
-        if not picks:
+        if not held:
             raise GovernError("The vault holds no segment of this device.")
+        if not wanted:
+            picks = _batch_after(held, read.after)
         for pick in picks:
             if device_id(device_key(pick.device_key)) != read.recorded_by:
                 raise SealError(
@@ -128,7 +135,7 @@ class OwnReads:
         parts, person = self.parts, order.read.person
         loaded = [parts.load(pick) for pick in picks]
         programme = parts.running()
-        self._check(order.read, programme)
+        self.check(order.read, programme)
         numbers = parts.log.append([self._entry(order, pick) for pick in picks])
         parts.witnessed.cover(numbers[-1] + 1, programme.witnesses)
         key = parts.people.open(person, len(picks))
@@ -160,17 +167,26 @@ class OwnReads:
         return canonical_bytes(entry)
 
 
-def check_recorder(read: OwnRead) -> None:
-    """Check that the device that asks is the one that recorded.
+def check_recorder(read: OwnRead, recoveries: Recoveries, programme: Programme) -> None:
+    """Check that the device that asks recorded it, or stands in for the one that did.
 
     Raises:
-        GovernError: It is another.
+        GovernError: Another recorded it, and no recovery has come to its end.
     """
     if read.device != read.recorded_by:
-        raise GovernError(
-            "Another device recorded this.",
-            remedy="Who recorded may read; nobody else, by enrolment alone.",
-        )
+        recoveries.check(read, programme)
+
+
+def _batch_after(held: list[Pick], after: str) -> list[Pick]:
+    """Return one batch of what is held, behind a segment; none behind the last.
+
+    Raises:
+        GovernError: The segment is not held.
+    """
+    names = [one.segment for one in held]
+    if after and after not in names:
+        raise GovernError(f"Segment {after} is not held of this device.")
+    return next(batches(held[names.index(after) + 1 if after else 0 :]), [])
 
 
 def _named(header: SealedHeader) -> Released:

@@ -36,8 +36,8 @@ class Ledger(Protocol):
 class KeyBroker(Ledger, Protocol):
     """The broker as the vault server sees it: it logs, destroys, answers own reads."""
 
-    def read_own(self, envelope: Json) -> tuple[int, Iterator[bytes]]:
-        """Pass an own read on; return status and answer, sealed to its signer."""
+    def pass_on(self, route: str, envelope: Json) -> tuple[int, Iterator[bytes]]:
+        """Pass a participant's document on; return status and answer."""
 
     def erase(self, person: str) -> Json:
         """Destroy a person's key; return `epoch` and when that is `final`."""

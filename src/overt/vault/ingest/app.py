@@ -264,9 +264,27 @@ def own_segments(
 @devices.post(routes.OWN, dependencies=[Depends(Allow("read_own"))])
 def read_own(body: Body, parts: Parts) -> Response:
     """Pass a participant's own read on to the broker, and its answer back."""
-    envelope = parse_json(body, what="An own read")
-    status, stream = parts.registry.broker.read_own(envelope)
-    kind = "application/octet-stream" if status == HTTPStatus.OK else _JSON
+    return _passed_on(parts, routes.OWN_READS, body)
+
+
+@members.post(routes.RECOVERIES, dependencies=[Depends(Allow("cosign_recovery"))])
+def recover(body: Body, parts: Parts) -> Response:
+    """Have the notice of a recovery put on the log."""
+    return _passed_on(parts, routes.OWN_RECOVERIES, body)
+
+
+@devices.post(routes.OBJECTIONS, dependencies=[Depends(Allow("object_recovery"))])
+def object_recovery(body: Body, parts: Parts) -> Response:
+    """Have a recovery stopped."""
+    return _passed_on(parts, routes.OWN_OBJECTIONS, body)
+
+
+def _passed_on(parts: _Parts, route: str, body: bytes) -> Response:
+    """Return the broker's answer to a signed document."""
+    envelope = parse_json(body, what="A signed document")
+    status, stream = parts.registry.broker.pass_on(route, envelope)
+    streams = status == HTTPStatus.OK and route == routes.OWN_READS
+    kind = "application/octet-stream" if streams else _JSON
     return StreamingResponse(stream, status, media_type=kind)
 
 

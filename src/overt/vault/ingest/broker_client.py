@@ -61,15 +61,19 @@ class BrokerClient:
         """
         return self._post(routes.ERASURES, {"person": person})
 
-    def read_own(self, envelope: Json) -> tuple[int, Iterator[bytes]]:
-        """Pass an own read on; return the broker's status and its answer as it comes.
+    def pass_on(self, route: str, envelope: Json) -> tuple[int, Iterator[bytes]]:
+        """Pass a participant's document on; return the broker's status and answer.
+
+        Args:
+            route: The broker's.
+            envelope: The document, which the broker verifies itself.
 
         Raises:
             NetworkError: The broker is away.
         """
-        data, headers = self._passed(routes.OWN_READS, envelope)
+        data, headers = self._passed(route, envelope)
         request = self._client.build_request(
-            "POST", routes.OWN_READS, content=data, headers=headers
+            "POST", route, content=data, headers=headers
         )
         try:
             answer = self._client.send(request, stream=True)

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from overt.protocol.errors import DataError, GovernError, SealError
+from overt.protocol.ownread import sign_own_read
 from overt.protocol.release import MAGIC
 from overt.protocol.sealing import SealingKey
 from overt.recorder.person.fetching import Fetcher
+from overt.recorder.person.pagefacts import LocalFacts
 from overt.recorder.person.playback import marks, open_own
 from overt.recorder.person.readers import look
+from overt.recorder.person.run import Participant
 from overt.recorder.spool import SpoolState
 from overt.vault.store.database import Database
 from tests.fakes.participant import Machine, machine
@@ -34,6 +37,12 @@ def here(tmp_path: Path) -> Iterator[Machine]:
 
 def fetcher(here: Machine) -> Fetcher:
     return Fetcher(here.home, here.identity, here.enrolment, here.client)
+
+
+def asked(here: Machine, *names: str) -> Any:
+    whose = here.enrolment.person, here.enrolment.device
+    read = fetcher(here).asked(*whose, segments=names)
+    return sign_own_read(read, here.identity.device)
 
 
 def sent(here: Machine, *texts: str) -> list[str]:
@@ -68,6 +77,19 @@ def test_each_fetch_stands_in_the_log_as_its_persons_own(here: Machine) -> None:
     (read,) = look(here.home, here.programme, person, here.client).reads
     told = (read["purpose"], read["requester"], read["segment"])
     assert told == ("own", here.enrolment.device, name)
+
+
+def test_the_pages_tell_of_a_new_key_until_somebody_objects(
+    here: Machine, tmp_path: Path
+) -> None:
+    other = machine(here.world, tmp_path / "other")
+    name = ok(here.world.recover(other.device, here.device))["recovery"]
+    who = Participant(here.home, here.enrolment, here.identity, here.client)
+    (notice,) = LocalFacts(who).readers(here.programme)["notices"]
+    assert other.enrolment.device in notice
+    assert f"overt recovery object {name}" in notice
+    ok(here.world.object(here.device, name))
+    assert LocalFacts(who).readers(here.programme)["notices"] == []
 
 
 def test_days_bound_what_is_fetched(here: Machine) -> None:
@@ -105,7 +127,7 @@ def test_an_answer_that_broke_off_or_is_anothers_is_refused(
     answered(lambda data: data[:-100])
     with pytest.raises(DataError):
         list(fetcher(here).fetch(missing))
-    answered(lambda _: whole(fetcher(here)._asked((two,))))
+    answered(lambda _: whole(asked(here, two)))
     with pytest.raises(SealError, match="other segments"):
         list(fetcher(here).fetch(missing[:1]))
     assert here.home.spool.entries() == []
@@ -114,7 +136,7 @@ def test_an_answer_that_broke_off_or_is_anothers_is_refused(
 def test_the_answer_opens_with_the_own_key_alone(here: Machine) -> None:
     (name,) = sent(here, "Go")
     here.home.forget(name)
-    answer = here.client.read_own(fetcher(here)._asked((name,)))
+    answer = here.client.read_own(asked(here, name))
     assert answer.startswith(MAGIC)
     here.identity = type(here.identity)(here.identity.device, SealingKey.generate())
     other = here.client

@@ -130,7 +130,7 @@ def test_readers_are_shown_once_proved_and_unknown_is_said(
 ) -> None:
     _enter(browser)
     reads: list[Any] = []
-    proved = SimpleNamespace(reads=reads)
+    proved = SimpleNamespace(reads=reads, recoveries=[])
     monkeypatch.setattr(pagefacts, "look", lambda *_: proved)
     assert "Nobody has read your recordings" in browser.get("/recordings").text
     reads.append(
