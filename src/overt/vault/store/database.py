@@ -97,10 +97,22 @@ class Database:
                 ) from error
 
     def scrub(self) -> None:
-        """Bring erased rows out of SQLite's write-ahead log as well."""
-        if self.engine.dialect.name == "sqlite":
+        """Bring erased rows out of SQLite's write-ahead log as well.
+
+        Raises:
+            VaultError: They could not be, for example because the disk fails.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return
+        try:
             with self.engine.connect() as connection:
                 connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        except SQLAlchemyError as error:
+            raise VaultError(
+                "Erased rows are still in the database's write-ahead log"
+                f" ({type(error).__name__}).",
+                remedy="Free space on its disk, then send the erasure again.",
+            ) from error
 
     def close(self) -> None:
         """Close every connection."""
