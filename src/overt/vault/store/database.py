@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -58,7 +59,7 @@ class Database:
             ) from error
         self._writing = self.engine.execution_options(overt_write=True)
         try:
-            _migrate(self.engine)
+            migrate(self.engine)
         except (SQLAlchemyError, OSError) as error:
             raise VaultError(
                 f"The database cannot be opened ({type(error).__name__}).",
@@ -158,10 +159,40 @@ def _on_begin_postgresql(connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
 
 
-def _migrate(engine: Engine) -> None:
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring a database up or down to a revision of the migrations, or change nothing.
+
+    SQLite alters a table by copying it: meanwhile what others refer to is gone, so
+    references are checked at the end instead.
+
+    Raises:
+        VaultError: A row would refer to one that is not there; nothing was changed.
+        sqlalchemy.exc.SQLAlchemyError: The database refused.
+    """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
-    with engine.execution_options(overt_write=True).begin() as connection:
+    writing = engine.execution_options(overt_write=True)
+    with writing.connect() as connection, _unchecked(connection), connection.begin():
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        now = MigrationContext.configure(connection).get_current_revision()
+        is_down = revision != "head" and revision < (now or "")
+        (command.downgrade if is_down else command.upgrade)(config, revision)
+        if engine.dialect.name == "sqlite":
+            lost = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+            if lost:
+                raise VaultError(f"Rows of {lost[0][0]} refer to rows that are gone.")
+
+
+@contextmanager
+def _unchecked(connection: Connection) -> Iterator[None]:
+    """Let SQLite check no references on a connection meanwhile."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    plain: Any = connection.connection.driver_connection
+    plain.execute("PRAGMA foreign_keys = OFF")  # takes no effect in a transaction
+    try:
+        yield
+    finally:
+        plain.execute("PRAGMA foreign_keys = ON")
