@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from overt.cli.output import emit, exit_codes, json_option
+from overt.cli.output import emit, exit_codes, json_option, plain
 from overt.cli.participant import display_option, own_home, recorder
 from overt.protocol.errors import CaptureError, ConsentError, DataError
 
@@ -97,6 +97,7 @@ def _status_text(answer: dict[str, Any]) -> str:
     ]
     if (age := answer.get("last_commit_s")) is not None:
         lines.append(f"Last commit {age:.1f} s ago.")
+    lines += map(plain, answer.get("notices", []))
     if task_text := answer.get("task_text"):
         lines.append(f"Task: {task_text}")
     if answer["others"]:

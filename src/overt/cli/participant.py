@@ -127,5 +127,6 @@ def warn(here: Person, client: VaultClient) -> None:
     from overt.cli.output import plain
     from overt.recorder.person.readers import warnings
 
-    for line in warnings(here.home, here.programme, here.enrolment.person, client):
+    whose = here.home, here.programme, here.enrolment.person
+    for line in warnings(*whose, client) or []:
         click.echo(plain(line), err=True)

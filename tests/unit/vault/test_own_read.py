@@ -16,7 +16,9 @@ from overt.protocol.ids import new_id
 from overt.protocol.ownread import sign_own_read
 from overt.protocol.release import open_release, read_release
 from overt.protocol.signing import device_id, public_text, sign_document
+from overt.vault.exposure.audit import _readers
 from overt.vault.govern.passes import make_pass
+from overt.vault.govern.reports import log_lines
 from overt.vault.store.rows import DeviceRow
 from tests.fakes.world import TOKEN, ok
 
@@ -37,6 +39,16 @@ def test_a_device_reads_back_what_it_sent_and_each_read_is_logged(world: World) 
     assert len(reads) == world.kms.unwraps - before == 2
     assert {(one["purpose"], one["requester"]) for one in reads} == {("own", device.id)}
     assert {one["person"] for one in reads} == {device.person}
+
+
+def test_members_are_not_told_who_reads_their_own(world: World) -> None:
+    device = world.participant(b"one")
+    world.own_opened(device)
+    lines = log_lines(world.database, 1)
+    assert [(one["purpose"], one["requester"], one["request"]) for one in lines] == [
+        ("own", "a participant", "")
+    ]
+    assert _readers(world.database).read == {"participants, of their own": 1}
 
 
 def test_the_answer_names_segments_as_their_person_knows_them(world: World) -> None:

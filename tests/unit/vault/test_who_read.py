@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -190,3 +191,23 @@ def test_participants_hear_what_a_halt_says(own: Own) -> None:
 
     forged: Any = Forged(own.world, own.device)
     assert told(programme, forged)["halted"] is None
+
+
+def test_two_who_look_at_once_accuse_nobody(own: Own) -> None:
+    """What one keeps meanwhile is no roll-back to the other."""
+
+    class Slow(Client):
+        def log_file(self, path: str) -> bytes:
+            note = super().log_file(path)
+            if path == "checkpoint":
+                self.world.send(self.device, b"three")
+                other.start()
+                other.join(0.5)
+            return note
+
+    kept: list[Any] = []
+    other = threading.Thread(target=lambda: kept.append(own.look()))
+    first = own.look(Slow(own.world, own.device))
+    other.join()
+    assert kept[0].watched.head.size == first.watched.head.size + 1
+    assert own.look().watched.head.size == kept[0].watched.head.size

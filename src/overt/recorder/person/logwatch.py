@@ -8,6 +8,9 @@ trusts the server with nothing: proofs are made from its tiles and checked.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -32,7 +35,7 @@ from overt.protocol.tlog import (
 from overt.recorder.spool import write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from overt.protocol.programme import Programme
@@ -84,16 +87,17 @@ class LogWatch:
             DataError: A file of the log is malformed.
             NetworkError: The server is away.
         """
-        note = self._fetch("checkpoint")
-        try:
-            head = self._open(note)
-            self._extends(head)
-            watched = self._witnessed(head)
-        except SealError as error:
-            write_private(self._refused, note)
-            told = _TELL.format(file=self._refused)
-            raise SealError(str(error), remedy=told) from error
-        write_private(self._kept, note)
+        with _alone(self._kept.parent):
+            note = self._fetch("checkpoint")
+            try:
+                head = self._open(note)
+                self._extends(head)
+                watched = self._witnessed(head)
+            except SealError as error:
+                write_private(self._refused, note)
+                told = _TELL.format(file=self._refused)
+                raise SealError(str(error), remedy=told) from error
+            write_private(self._kept, note)
         return watched
 
     def proved(self, watched: Watched, found: Json) -> Json:
@@ -169,3 +173,14 @@ class LogWatch:
         if len(hashes) != tile.width:
             raise DataError(f"The log's file {tile.path} has another width.")
         return hashes
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one at a time look: a head that another keeps is no roll-back."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from overt.protocol.errors import NetworkError, OvertError, SealError
+from overt.protocol.errors import OvertError, SealError
 from overt.protocol.halt import HaltOrder, verify_halt
 from overt.protocol.release import READ_KINDS
 from overt.recorder.person.logwatch import LogWatch
@@ -98,14 +98,14 @@ def notices(found: Readers) -> list[str]:
 
 def warnings(
     home: Home, programme: Programme, person: str, client: VaultClient
-) -> list[str]:
-    """Return the notices on the vault's log, or why it is refused; none while away."""
+) -> list[str] | None:
+    """Return the notices on the vault's log, or why it is refused; None while away."""
     try:
         return notices(look(home, programme, person, client))
-    except NetworkError:
-        return []
-    except OvertError as error:
+    except SealError as error:
         return [str(error)]
+    except OvertError:
+        return None
 
 
 def _entries(client: VaultClient) -> list[Json]:

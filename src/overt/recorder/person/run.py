@@ -37,6 +37,7 @@ from overt.recorder.person.locks import (
     recover_if_idle,
 )
 from overt.recorder.person.meter import Meter
+from overt.recorder.person.noticewatch import NoticeWatch
 from overt.recorder.person.permission import AllowListInForce, Permission, is_own
 from overt.recorder.person.posting import DailySender
 from overt.recorder.person.presence import Presence
@@ -165,13 +166,14 @@ def record(
                 ContextThread() as source,
                 Presence() as presence,
                 DailySender(sender),
+                NoticeWatch(who, keeper.programme) as news,
             ):
                 allow = AllowListInForce(keeper, wishes)
                 names = naming(keeper, who.home)
                 recorder = Recorder(display, allow, source, sink, mask, names)
                 meter = Meter(who.home, wishes)
                 grounds = OnGrounds(permission, allow, presence, meter, display)
-                seen = display, indicator, names
+                seen = display, indicator, names, news
                 with _steering(who, session, grounds, seen) as steering:
                     ready(session)
                     recorder.run(steering)
@@ -273,17 +275,18 @@ def _steering(
     who: Participant,
     session: str,
     grounds: OnGrounds,
-    seen: tuple[str, Indicator, Names],
+    seen: tuple[str, Indicator, Names, NoticeWatch],
 ) -> Iterator[PersonSteering]:
     """Put up the control socket and wait for the indicator."""
-    display, indicator, names = seen
+    display, indicator, names, news = seen
     with contextlib.ExitStack() as stack:
         control = stack.enter_context(
             contextlib.closing(ControlServer(who.home, display))
         )
         indicator.wait_until_up()
         device = who.identity.device
-        hand = Hand(who.home, session, device, grounds, indicator, control, names)
+        parts = grounds, indicator, control, names, news.told
+        hand = Hand(who.home, session, device, *parts)
         steering = PersonSteering(hand)
         stack.enter_context(_signals(steering.end))
         yield steering

@@ -37,6 +37,8 @@ from overt.recorder.person.wallclock import WallClock
 from overt.recorder.spool import MINUTE_NS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from overt.protocol.canonical import Json
@@ -109,6 +111,7 @@ class Hand:
         indicator: The indicator.
         control: The control socket.
         names: The values of the task that runs, as they may be recorded.
+        told: What the person has to know beside the recording; asked at each look.
     """
 
     home: Home
@@ -118,6 +121,7 @@ class Hand:
     indicator: Sight
     control: ControlServer
     names: Names
+    told: Callable[[], list[str]] = list
 
 
 class PersonSteering:
@@ -236,6 +240,13 @@ class PersonSteering:
             self._session.pause(boottime_ns() + CLICK_PAUSE_S * 10**9)
 
     def _badge(self) -> Badge:
+        """Return what the indicator shows: the state first, then that there is news."""
+        badge = self._state_badge()
+        if not self._hand.told():
+            return badge
+        return Badge(badge.tone, f"{badge.text}. A notice: overt my")
+
+    def _state_badge(self) -> Badge:
         state = self.state
         if state.phase is Phase.STOPPED:
             return Badge("grey", f"Not recording: {state.reason}")
@@ -283,6 +294,7 @@ class PersonSteering:
             "level": self._level if self.state.records else "",
             "tone": self._badge().tone,
             "text": self._badge().text,
+            "notices": self._hand.told(),
         }
 
     def _pause(self, arguments: Json) -> Json:

@@ -124,7 +124,7 @@ class ControlWindow:
             state = self._client.call("status")
         except OvertError as error:
             state = {"tone": "grey", "text": str(error), "phase": "stopped"}
-        self._text.set(state["text"])
+        self._text.set("\n".join([state["text"], *state.get("notices", [])]))
         self._dot.configure(fg=_TONES.get(state["tone"], _TONES["grey"]))
         paused = state["phase"] == "paused"
         self._resume.state(["!disabled" if paused else "disabled"])

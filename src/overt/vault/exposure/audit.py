@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 from overt.protocol.canonical import canonical_bytes, parse_json
 from overt.protocol.errors import DataError, VaultError
 from overt.protocol.halt import HaltOrder
+from overt.protocol.programme import OWN_PURPOSE
 from overt.protocol.release import READ_KINDS
 from overt.vault.exposure import bucket, decisions, files
 from overt.vault.exposure import database as rows
@@ -141,7 +142,9 @@ def _readers(held: Database) -> Exposure:
     counted: Counter[str] = Counter()
     book = EntryBook(held, "")
     for _, _, entry in (found for kind in READ_KINDS for found in book.find(kind)):
-        counted[str(parse_json(entry, what="A log entry").get("requester"))] += 1
+        body = parse_json(entry, what="A log entry")
+        own = body.get("purpose") == OWN_PURPOSE  # nobody learns who looks at their own
+        counted["participants, of their own" if own else str(body["requester"])] += 1
     logs = {"the broker": "the transparency log, complete"}
     return Exposure("", (), (), (), dict(counted), logs)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from overt.protocol.canonical import b64, parse_json
+from overt.protocol.programme import OWN_PURPOSE
 from overt.protocol.release import READ_KINDS
 from overt.vault.govern.acknowledged import counts, shown
 from overt.vault.govern.halt import current_state
@@ -91,6 +92,8 @@ def log_lines(database: Database, limit: int) -> list[Json]:
             name: str(body.get(name, ""))
             for name in ("kind", "day", "purpose", "requester", "request")
         }
+        if facts["purpose"] == OWN_PURPOSE:  # nobody learns who looks at their own
+            facts |= {"requester": "a participant", "request": ""}
         lines.append({"number": number, **facts})
     return lines[::-1]
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from overt.protocol.errors import DataError, GovernError, SealError
+from overt.protocol.errors import DataError, GovernError, NetworkError, SealError
 from overt.protocol.ownread import sign_own_read
 from overt.protocol.release import MAGIC
 from overt.protocol.sealing import SealingKey
 from overt.recorder.person.fetching import Fetcher
+from overt.recorder.person.noticewatch import NoticeWatch
 from overt.recorder.person.pagefacts import LocalFacts
 from overt.recorder.person.playback import marks, open_own
 from overt.recorder.person.readers import look
@@ -90,6 +91,27 @@ def test_the_pages_tell_of_a_new_key_until_somebody_objects(
     assert f"overt recovery object {name}" in notice
     ok(here.world.object(here.device, name))
     assert LocalFacts(who).readers(here.programme)["notices"] == []
+
+
+def test_a_recorder_hears_of_a_new_key_while_it_runs(
+    here: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = Participant(here.home, here.enrolment, here.identity, here.client)
+    watch = NoticeWatch(who, here.programme)
+    watch.look()
+    assert watch.told() == []
+    other = machine(here.world, tmp_path / "other")
+    name = ok(here.world.recover(other.device, here.device))["recovery"]
+    watch.look()
+    (told,) = watch.told()
+    assert name in told
+    monkeypatch.setattr(here.client, "log_file", _away)
+    watch.look()
+    assert watch.told() == [told]
+
+
+def _away(_: str) -> bytes:
+    raise NetworkError("The server is away.")
 
 
 def test_days_bound_what_is_fetched(here: Machine) -> None:

@@ -44,7 +44,9 @@ class World:
         control: Any = SimpleNamespace(poll=self._poll)
         key = Ed25519PrivateKey.generate()
         names = Names(whole)
-        hand = Hand(Home(home), "sess_x", key, grounds, indicator, control, names)
+        self.news: list[str] = []
+        parts = grounds, indicator, control, names, lambda: self.news
+        hand = Hand(Home(home), "sess_x", key, *parts)
         self.steering = PersonSteering(hand)
 
     def _taken(self, name: str) -> bool:
@@ -94,6 +96,16 @@ def test_a_lapse_is_told_though_the_server_came_back(world: World) -> None:
     fault = world.steering.fault()
     assert isinstance(fault, ConsentError)
     assert str(fault) == "No fresh word. What was recorded is kept."
+
+
+def test_news_is_shown_behind_the_state_and_told_in_full(world: World) -> None:
+    world.commit()
+    plain = world.badge.text
+    world.news = ["A new key asks to read."]
+    assert world.badge.text == f"{plain}. A notice: overt my"
+    assert world.call("status")["notices"] == world.news
+    world.news = []
+    assert world.badge.text == plain
 
 
 def test_a_lost_indicator_is_told_though_consent_went_afterwards(world: World) -> None:
