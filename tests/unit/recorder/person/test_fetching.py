@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
+import uvicorn
 
 from overt.protocol.errors import DataError, GovernError, NetworkError, SealError
+from overt.protocol.ids import new_id
 from overt.protocol.ownread import sign_own_read
-from overt.protocol.release import MAGIC
+from overt.protocol.release import MAGIC, open_release
 from overt.protocol.sealing import SealingKey
+from overt.protocol.segment import nameless
 from overt.recorder.person.fetching import Fetcher
+from overt.recorder.person.httpcalls import MOST_BYTES
 from overt.recorder.person.noticewatch import NoticeWatch
 from overt.recorder.person.pagefacts import LocalFacts
 from overt.recorder.person.playback import marks, open_own
 from overt.recorder.person.readers import look
 from overt.recorder.person.run import Participant
+from overt.recorder.person.vault_client import VaultClient
 from overt.recorder.spool import SpoolState
 from overt.vault.store.database import Database
 from tests.fakes.participant import Machine, machine
@@ -165,3 +174,37 @@ def test_the_answer_opens_with_the_own_key_alone(here: Machine) -> None:
     other.read_own = lambda _: answer  # type: ignore[method-assign]
     with pytest.raises(SealError):
         list(fetcher(here).fetch(fetcher(here).missing()))
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """Serve an app on loopback; yield its address."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.mark.loopback
+def test_more_than_an_answer_may_hold_otherwise_comes_over_real_connections(
+    here: Machine,
+) -> None:
+    device, world = here.device, here.world
+    name = here.record()
+    data = nameless(here.home.spool.read(name, here.identity.own))
+    large = data + bytes(MOST_BYTES)  # as a long film would be; it is no segment
+    sent = world.send(device, large)
+    with served(world.broker_app) as broker, served(world.vault_app) as vault:
+        parts = world.vault_app.state.parts
+        parts.registry.broker._client = httpx.Client(base_url=broker)
+        with VaultClient(vault, here.identity.device) as client:
+            answer = client.read_own(asked(here, sent))
+            with pytest.raises(GovernError, match="not held"):
+                client.read_own(asked(here, new_id("seg")))
+        parts.registry.broker._client.close()
+    assert list(open_release(answer, here.identity.own)) == [large]
