@@ -61,8 +61,8 @@ class Court(Run):
         lines = text.strip().splitlines()
         return json.loads(lines[-1]) if lines else None
 
-    def found(self) -> None:
-        """Make keys and programme, and start the servers."""
+    def found(self, *, audited: bool = False) -> None:
+        """Make keys and programme, and start the servers, the exposure audit too."""
         founding.make_keys(self)
         toml = founding._TOML + founding._ALLOW.replace(
             _PAGES_RULE, 'app = "Allowed"\n'
@@ -72,6 +72,12 @@ class Court(Run):
             about = json.loads(self.key(name).read_text("utf-8"))["about"]
             toml += founding._MEMBER.format(
                 name=name, roles=json.dumps(list(roles)), key=about["public"]
+            )
+        if audited:
+            data = self.folder / "server"
+            key = self.overt("exposure", "--init", "--data", data)["key"]
+            toml += founding._MEMBER.format(
+                name="exposure-audit", roles='["exposure"]', key=key
             )
         (self.folder / "programme.toml").write_text(toml, "utf-8")
         services = self.folder / "server" / "services.json"

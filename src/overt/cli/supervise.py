@@ -17,6 +17,7 @@ import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
+import click
 from click.exceptions import Exit
 
 from overt.cli.files import write_json
@@ -90,8 +91,9 @@ def supervise(
 
 
 def _audit(data: Path, server: str, children: Children, parent: int) -> None:
-    """Start the exposure audit beside the servers where its key was made."""
+    """Start the exposure audit beside the servers where its key was made; else warn."""
     if not (data / "exposure" / "exposure.key").exists():
+        warn_of_open(data)
         return
     words, options = sys.argv[1:], {"--programme", "--database", "--objects"}
     passed = [
@@ -109,6 +111,19 @@ def _audit(data: Path, server: str, children: Children, parent: int) -> None:
     children["exposure audit"] = subprocess.Popen(
         command, pass_fds=[parent], stdout=subprocess.DEVNULL
     )
+
+
+def warn_of_open(data: Path) -> None:
+    """Say which folders and files of the vault others can read: no audit tells it."""
+    from overt.cli.exposing import own_folders
+
+    for folder in own_folders(data):
+        if folder.path.stat().st_mode & 0o077:
+            click.echo(
+                f"{folder.path} ({folder.holds}) is open to other accounts. Close it"
+                " (chmod go= ), and see who could read: overt exposure --init.",
+                err=True,
+            )
 
 
 def end_with(parent: int) -> None:

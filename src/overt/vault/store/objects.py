@@ -132,12 +132,13 @@ class LocalObjects(StoredObjects):
     midnight: times of sending would be a record of attendance.
 
     Args:
-        folder: Where the files lie; made when missing.
+        folder: Where the files lie; made when missing. One that others can read stays
+            as it is: closing it here would hide from the exposure audit that it was
+            open.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(stat.S_IRWXU)
         self._folder = folder
         super().__init__(LocalStore(prefix=folder, automatic_cleanup=False))
 
