@@ -26,6 +26,7 @@ from overt.vault.store.rows import (
 )
 
 if TYPE_CHECKING:
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from overt.protocol.canonical import Json
@@ -34,15 +35,11 @@ if TYPE_CHECKING:
 
 
 _WRAPPED = select(PersonKeyRow.epoch, PersonKeyRow.wrapped).where(
-    PersonKeyRow.person == bindparam("person")
+    PersonKeyRow.person == bindparam("name")
 )
-
-
 _WRAPPED_DERIVED = select(DerivedKeyRow.epoch, DerivedKeyRow.wrapped).where(
-    DerivedKeyRow.key_id == bindparam("key")
+    DerivedKeyRow.key_id == bindparam("name")
 )
-
-
 # what nobody may open any more: once a root is replaced, no older backup does either
 _DESTROY_REVOKED = (
     update(DerivedKeyRow)
@@ -112,16 +109,7 @@ class People:
             SealError: The row holds another key.
             VaultError: The epoch is destroyed.
         """
-        with self._rotation:
-            with self._database.look() as connection:
-                row = connection.execute(_WRAPPED_DERIVED, {"key": key}).first()
-            if row is None:
-                raise NotFoundError(f"There is no key {key!r:.60}.")
-            epoch, wrapped = row
-            if wrapped is None:
-                raise GovernError(f"The key {key} is destroyed.")
-            context = self._derived_context(key)
-            return SealingKey(self._kms.unwrap(epoch, wrapped, context, reads))
+        return self._opened(_WRAPPED_DERIVED, key, self._derived_context(key), reads)
 
     def make(self) -> Json:
         """Make a pseudonym with a vault pair; return `person` and `public`."""
@@ -151,15 +139,23 @@ class People:
             SealError: The row holds another person's key.
             VaultError: The epoch is destroyed.
         """
+        return self._opened(_WRAPPED, person, self._context(person), reads)
+
+    def _opened(
+        self,
+        wrapped_of: Select[int, bytes | None],
+        name: str,
+        context: bytes,
+        reads: int,
+    ) -> SealingKey:
         with self._rotation:
             with self._database.look() as connection:
-                row = connection.execute(_WRAPPED, {"person": person}).first()
+                row = connection.execute(wrapped_of, {"name": name}).first()
             if row is None:
-                raise NotFoundError(f"There is no vault key of {person!r:.60}.")
+                raise NotFoundError(f"There is no vault key of {name!r:.60}.")
             epoch, wrapped = row
             if wrapped is None:
-                raise GovernError(f"The vault key of {person} is destroyed.")
-            context = self._context(person)
+                raise GovernError(f"The vault key of {name} is destroyed.")
             return SealingKey(self._kms.unwrap(epoch, wrapped, context, reads))
 
     def erase(self, person: str) -> Json:

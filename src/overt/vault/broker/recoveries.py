@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, select
 
 from overt.protocol.canonical import canonical_bytes, parse_json
 from overt.protocol.consent import document_digest
-from overt.protocol.errors import GovernError, VaultError
+from overt.protocol.errors import GovernError, OvertError, VaultError
 from overt.protocol.ownread import FRESH_S, utc_s
 from overt.protocol.recovery import (
     NOTICE_S,
@@ -165,8 +165,8 @@ class Recoveries:
         """Check that a recovery lets a new key read what a lost device recorded.
 
         Raises:
-            GovernError: None does, or not yet, or one was objected to.
-            SealError: Its representative is none any more.
+            GovernError: None does, or not yet, or one was objected to, or who
+                co-signed it is no representative any more.
         """
         why = "Another device recorded this."
         remedy = "With a lost device: overt recovery ask, and the representative."
@@ -175,14 +175,17 @@ class Recoveries:
             told = (recovery.person, recovery.recorded_by, recovery.key, recovery.own)
             if told != (read.person, read.recorded_by, read.key, read.own):
                 continue
-            verify_recovery(one.document, programme)
-            why = self._closed(recovery.recovery, one)
+            why = self._closed(recovery.recovery, one, programme)
             if not why:
                 return
         raise GovernError(why, remedy=remedy)
 
-    def _closed(self, recovery: str, noticed: _Noticed) -> str:
+    def _closed(self, recovery: str, noticed: _Noticed, programme: Programme) -> str:
         """Return why a recovery opens nothing now; empty if it does."""
+        try:
+            verify_recovery(noticed.document, programme)
+        except OvertError as error:  # another recovery may open it all the same
+            return str(error)
         if self._objected(recovery):
             return "A device of this person objected to the recovery."
         if self.parts.clock() < noticed.at_s + NOTICE_S:
