@@ -52,3 +52,12 @@ def consenting(participant: SimpleNamespace) -> SimpleNamespace:
     )
     participant.consent = record
     return participant
+
+
+@pytest.fixture
+def words(tmp_path: Path, fakes: SimpleNamespace) -> Path:
+    """The passphrase of whoever is enrolled, in a file."""
+    path = tmp_path / "words"
+    path.write_text(fakes.PASSPHRASE)
+    path.chmod(0o600)
+    return path

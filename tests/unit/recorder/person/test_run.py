@@ -1,11 +1,9 @@
 """`overt record` as a process on a display of its own."""
 
-import json
 import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,10 +20,10 @@ from overt.protocol.records import InputRecord, Level, MarkRecord
 from overt.protocol.segment import Segment, mark_bytes
 from overt.protocol.texts import COVER
 from overt.recorder.person.consenting import withdraw
-from overt.recorder.person.control import ControlClient
 from overt.recorder.person.forgetting import recover
 from overt.recorder.person.playback import marks, open_own, screens
 from overt.recorder.spool import SpoolState
+from tests.fakes.ownrecorder import Recording
 
 pytestmark = pytest.mark.display
 
@@ -54,54 +52,6 @@ def client(screen: str) -> Iterator[Any]:
     made = display.Display(screen)
     yield made
     made.close()
-
-
-class Recording:
-    """A running `overt record`."""
-
-    def __init__(self, person: SimpleNamespace, screen: str, words: Path) -> None:
-        self.control = ControlClient(person.home, screen, timeout_s=10)
-        environment = {
-            **os.environ,
-            "OVERT_HOME": str(person.home.root),
-            "OVERT_PASSPHRASE_FILE": str(words),
-            "DISPLAY": screen,
-        }
-        environment.pop("DBUS_SESSION_BUS_ADDRESS", None)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "overt.cli", "record", "--json"],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def wait_until_alive(self) -> None:
-        assert self.process.stdout is not None
-        assert json.loads(self.process.stdout.readline())["state"] == "recording"
-        self.wait_for(records=True)
-
-    def wait_for(self, **wanted: object) -> dict[str, Any]:
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            state = self.control.call("status")
-            if wanted.items() <= state.items():
-                return state
-            time.sleep(0.05)
-        raise AssertionError(state)
-
-    def end(self) -> tuple[int, dict[str, Any]]:
-        """Return the exit code and the error that it ended with."""
-        _, told = self.process.communicate(timeout=120)
-        return self.process.returncode, json.loads(told) if told else {}
-
-
-@pytest.fixture
-def words(tmp_path: Path, fakes: SimpleNamespace) -> Path:
-    path = tmp_path / "words"
-    path.write_text(fakes.PASSPHRASE)
-    path.chmod(0o600)
-    return path
 
 
 @pytest.fixture
