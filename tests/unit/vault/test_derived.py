@@ -123,6 +123,19 @@ def test_the_same_again_changes_nothing_and_another_is_refused(lab: Lab) -> None
     assert lab.register(other).status_code == 409
 
 
+def test_what_few_people_contributed_to_is_refused_as_the_programme_says(
+    world: Any,
+) -> None:
+    lab = Lab(world)
+    roster = world.vault_app.state.gate.roster
+    roster.install(world.programme(version=2, min_cohort=2))
+    few = lab.register(lab.dataset)
+    assert (few.status_code, "fewer than 2 people" in few.text) == (403, True)
+    assert (lab.states(), lab.entries("derived")) == ({}, [])
+    everything = world.derive(lab.request)
+    assert lab.register(everything).status_code == 200
+
+
 @pytest.mark.parametrize("erase", [False, True])
 def test_a_withdrawal_revokes_datasets_and_taints_models(
     lab: Lab, *, erase: bool

@@ -50,7 +50,8 @@ def register(registry: Registry, caller: Caller, envelope: Json) -> Json:
 
     Raises:
         GovernError: Not the caller's, no grant, or a segment that this grant has not
-            read; or made of something that may not be used.
+            read; or made of something that may not be used, or of fewer people than
+            the programme's `min_cohort`.
         ConflictError: Another one has its id.
         NotFoundError: It is made of something that is not on record.
         SealError: The researcher has not signed it.
@@ -67,6 +68,12 @@ def register(registry: Registry, caller: Caller, envelope: Json) -> Json:
     if (grant.digest, grant.request.requester) != (derived.grant, caller.name):
         raise GovernError("The registration names another grant than its request's.")
     people = _contributors(registry.database, derived)
+    if len(people) < programme.min_cohort:
+        raise GovernError(
+            f"{derived.derived} holds data of fewer than {programme.min_cohort} people,"
+            " the programme's least.",
+            remedy="Make it of more people's segments; this one opens for nobody.",
+        )
     _check_fresh(registry.database, derived.key)
     digest = document_digest(envelope)
     registry.record("derived", derived.derived, request=derived.request, digest=digest)
