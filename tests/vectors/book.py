@@ -27,9 +27,12 @@ SIGNERS = (
     "approver",
     "researcher",
     "stranger",
+    "witness",
 )
 SEALERS = ("person", "job", "stranger")
 ORIGIN = "log.example/overt"
+WITNESS = "witness.example/w1"
+COSIGNED_S = 1_795_428_000  # 2026-11-23T10:00:00Z
 PASSPHRASE = "test vectors"  # noqa: S105 - of a test file
 EXPIRES_UTC_S = 4_000_000_000
 

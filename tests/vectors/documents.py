@@ -477,6 +477,27 @@ def add_derived(book: Book) -> None:
              "SealError", "1 are needed")  # fmt: skip
 
 
+def add_exposure(book: Book) -> None:
+    def agreed(who: str = "steward", **changes: Any) -> bytes:
+        reach = {"who": "backup", "what": "segments", "where": "/srv/backup/*"}
+        body = {"programme": an_id("prog"), "agreed": [reach]} | changes
+        return pretty(sign_document("exposure-agreed.v1", body, [signer(who)]))
+
+    book.valid("exposure-agreed.json", "exposure-agreed", "a steward's", agreed())
+    book.valid("exposure-agreed-2.json", "exposure-agreed", "the representative's",
+               agreed("representative"))  # fmt: skip
+    book.bad("exposure-agreed-forged.json", "exposure-agreed", "a researcher's",
+             agreed("researcher"), "SealError", "1 are needed")  # fmt: skip
+    book.bad("exposure-agreed-other.json", "exposure-agreed", "another programme's",
+             agreed(programme=an_id("prog", "b")),
+             "DataError", "another programme's")  # fmt: skip
+    book.bad("exposure-agreed-list.json", "exposure-agreed", "no list",
+             agreed(agreed={"who": "*"}), "DataError", "is no list")  # fmt: skip
+    book.bad("exposure-agreed-field.json", "exposure-agreed", "a pattern without where",
+             agreed(agreed=[{"who": "*", "what": "*"}]),
+             "DataError", "where")  # fmt: skip
+
+
 def add_own(book: Book) -> None:
     device = signer("device")
     key = device.public_key()

@@ -11,18 +11,29 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from book import ORIGIN, PASSPHRASE, SEALERS, SIGNERS, Book, pretty, sealer, signer
+from book import (
+    ORIGIN,
+    PASSPHRASE,
+    SEALERS,
+    SIGNERS,
+    WITNESS,
+    Book,
+    pretty,
+    sealer,
+    signer,
+)
 from containers import add_blobs, add_releases, add_sealed, add_segments, add_spool
 from documents import (
     add_access,
     add_consents,
     add_derived,
+    add_exposure,
     add_key_file,
     add_own,
     add_programmes,
     the_programme,
 )
-from plain import add_actions, add_log
+from plain import add_actions, add_cosignatures, add_log
 
 
 def generate(folder: Path) -> None:
@@ -36,9 +47,11 @@ def generate(folder: Path) -> None:
     add_consents(book, programme)
     add_access(book, programme)
     add_derived(book)
+    add_exposure(book)
     add_own(book)
     add_actions(book)
     add_log(book)
+    add_cosignatures(book)
     add_spool(book)
     add_key_file(book)
     keys = {
@@ -48,6 +61,7 @@ def generate(folder: Path) -> None:
         },
         "sealing_keys": {name: sealer(name).raw.hex() for name in SEALERS},
         "log_origin": ORIGIN,
+        "witness": WITNESS,
         "passphrase": PASSPHRASE,
     }
     (folder / "keys.json").write_bytes(pretty(keys))

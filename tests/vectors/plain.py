@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 
-from book import ORIGIN, Book, pretty, signer
+from book import COSIGNED_S, ORIGIN, WITNESS, Book, pretty, signer
 
 from overt.protocol import actions, tlog
 from overt.protocol.canonical import b64, canonical_bytes
@@ -133,3 +133,35 @@ def add_log(book: Book) -> None:
         "DataError",
         "malformed",
     )
+
+
+def add_cosignatures(book: Book) -> None:
+    note = (book.folder / "files" / "checkpoint.txt").read_bytes()
+    head = tlog.open_checkpoint(note, ORIGIN, signer("log").public_key())
+
+    def cosigned(who: str = "witness", name: str = WITNESS) -> bytes:
+        line = tlog.cosign(head, name, signer(who), COSIGNED_S)
+        return tlog.with_cosignatures(note, line)
+
+    key = tlog.WitnessKey(WITNESS, signer("witness").public_key())
+    told = {"key": key.text, "time_s": COSIGNED_S}
+    book.valid("witness.json", "description", "the witness's key, and when it signed",
+               pretty(told))  # fmt: skip
+    book.valid("cosigned.txt", "cosigned", "the checkpoint, cosigned", cosigned())
+    body, line = cosigned().rsplit(b" ", 1)
+    blob = base64.b64decode(line)
+    later = blob[:4] + (COSIGNED_S + 1).to_bytes(8, "big") + blob[12:]
+    for name, what, changed, says in (
+        ("later", "another time than was signed", later, "is forged"),
+        ("torn", "a byte short", blob[:-1], "another length"),
+    ):
+        book.bad(f"cosigned-{name}.txt", "cosigned", what,
+                 body + b" " + base64.b64encode(changed) + b"\n",
+                 "SealError", says)  # fmt: skip
+    for name, what, other in (
+        ("none", "without a cosignature", note),
+        ("key", "another key's under the witness's name", cosigned("stranger")),
+        ("name", "the witness's key under another name", cosigned(name="other")),
+    ):
+        book.bad(f"cosigned-{name}.txt", "cosigned", what, other,
+                 "SealError", "not cosigned by witness")  # fmt: skip

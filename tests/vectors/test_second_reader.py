@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import zstandard
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import (
     X25519PrivateKey,
@@ -270,3 +273,19 @@ def test_the_root_of_the_log_is_recomputed() -> None:
     assert (FILES / "checkpoint.txt").read_text().splitlines()[2] == base64.b64encode(
         level[0]
     ).decode()
+
+
+def test_a_cosignature_is_checked_as_c2sp_says() -> None:
+    """C2SP tlog-cosignature, version 1, and the verifier keys of C2SP signed-note."""
+    told = json.loads((FILES / "witness.json").read_text())
+    name, digest, encoded = told["key"].split("+", 2)
+    raw = base64.b64decode(encoded)
+    own = hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4]
+    assert (raw[0], own.hex()) == (4, digest)
+    text, signatures = (FILES / "cosigned.txt").read_text().split("\n\n")
+    prefix = f"\u2014 {name} "
+    (line,) = [one for one in signatures.splitlines() if one.startswith(prefix)]
+    blob = base64.b64decode(line.removeprefix(prefix))
+    assert (blob[:4], int.from_bytes(blob[4:12], "big")) == (own, told["time_s"])
+    signed = f"cosignature/v1\ntime {told['time_s']}\n{text}\n"
+    Ed25519PublicKey.from_public_bytes(raw[1:]).verify(blob[12:], signed.encode())

@@ -38,6 +38,7 @@ from overt.protocol.sealing import (
 )
 from overt.protocol.signing import public_text
 from overt.recorder.spool import Spool
+from overt.vault.exposure.findings import verify_agreed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,6 +124,7 @@ def read_document(data: bytes, kind: str) -> Any:
         "own-read": lambda body: ownread.verify_own_read(
             body, programme().programme, now_utc_s=OWN_READ_S
         ),
+        "exposure-agreed": lambda body: verify_agreed(body, programme()),
         "key": lambda body: unlock_secret(body, KEYS["passphrase"]),
     }
     return readers[kind](document(data))
@@ -138,6 +140,9 @@ READERS: dict[str, Callable[[bytes, Path], Any]] = {
     "actions": some_actions,
     "tile": lambda data, _: tlog.split_tile(data),
     "entries": lambda data, _: tlog.unpack_entries(data),
+    "cosigned": lambda data, _: tlog.cosigned_at(
+        data, tlog.WitnessKey(KEYS["witness"], signer("witness").public_key())
+    ),
     "checkpoint": lambda data, _: tlog.open_checkpoint(
         data, KEYS["log_origin"], signer("log").public_key()
     ),
