@@ -33,7 +33,7 @@ from documents import (
     add_programmes,
     the_programme,
 )
-from plain import add_actions, add_cosignatures, add_log
+from plain import add_actions, add_consistency, add_cosignatures, add_log
 
 
 def generate(folder: Path) -> None:
@@ -52,6 +52,7 @@ def generate(folder: Path) -> None:
     add_actions(book)
     add_log(book)
     add_cosignatures(book)
+    add_consistency(book)
     add_spool(book)
     add_key_file(book)
     keys = {

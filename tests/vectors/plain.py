@@ -165,3 +165,40 @@ def add_cosignatures(book: Book) -> None:
     ):
         book.bad(f"cosigned-{name}.txt", "cosigned", what, other,
                  "SealError", "not cosigned by witness")  # fmt: skip
+
+
+def add_consistency(book: Book) -> None:
+    hashes = [tlog.leaf_hash(b"leaf %d" % number) for number in range(13)]
+
+    def proof(first: int, second: int, **odd: object) -> bytes:
+        path = tlog.consistency_proof(first, second, _node(hashes))
+        told = {
+            "first": first,
+            "second": second,
+            "roots": [
+                tlog.subtree_hash(hashes[:size]).hex() for size in (first, second)
+            ],
+            "proof": [one.hex() for one in path],
+        }
+        return pretty(told | odd)
+
+    for first, second in ((1, 2), (4, 13), (5, 8), (6, 7), (7, 13), (8, 13), (13, 13)):
+        book.valid(f"consistency-{first}-{second}.json", "consistency",
+                   f"a tree of {second} leaves extends that of {first}",
+                   proof(first, second))  # fmt: skip
+    good = json.loads(proof(7, 13))
+    for name, what, odd in (
+        ("swapped", "two hashes change places", {"proof": good["proof"][::-1]}),
+        ("longer", "a hash too much", {"proof": [*good["proof"], hashes[0].hex()]}),
+        ("shorter", "a hash is missing", {"proof": good["proof"][:-1]}),
+        ("forked", "another older root", {"roots": ["ab" * 32, good["roots"][1]]}),
+    ):
+        book.bad(f"consistency-{name}.json", "consistency", what, proof(7, 13, **odd),
+                 "SealError", "does not extend")  # fmt: skip
+
+
+def _node(hashes: list[bytes]) -> tlog.NodeReader:
+    def node(level: int, index: int) -> bytes:
+        return tlog.subtree_hash(hashes[index << level : (index + 1) << level])
+
+    return node

@@ -15,6 +15,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import pytest
 import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
@@ -289,3 +290,36 @@ def test_a_cosignature_is_checked_as_c2sp_says() -> None:
     assert (blob[:4], int.from_bytes(blob[4:12], "big")) == (own, told["time_s"])
     signed = f"cosignature/v1\ntime {told['time_s']}\n{text}\n"
     Ed25519PublicKey.from_public_bytes(raw[1:]).verify(blob[12:], signed.encode())
+
+
+def roots(
+    first: int, size: int, proof: list[bytes], older: bytes | None
+) -> tuple[bytes, bytes]:
+    """Both roots that a proof leads to, by the definition of RFC 6962, 2.1.2.
+
+    `older` is the root of the older tree where the proof leaves it out.
+    """
+    if first == size:
+        known = proof.pop() if older is None else older
+        return known, known
+    left = 1 << (size - 1).bit_length() - 1
+    other = proof.pop()
+    if first <= left:
+        old, new = roots(first, left, proof, older)
+        return old, hashlib.sha256(b"\x01" + new + other).digest()
+    old, new = roots(first - left, size - left, proof, None)
+    return (
+        hashlib.sha256(b"\x01" + other + old).digest(),
+        hashlib.sha256(b"\x01" + other + new).digest(),
+    )
+
+
+@pytest.mark.parametrize(
+    "path", sorted(FILES.glob("consistency-*-*.json")), ids=lambda path: path.stem
+)
+def test_a_consistency_proof_leads_to_both_roots(path: Path) -> None:
+    told = json.loads(path.read_text())
+    proof = [bytes.fromhex(one) for one in told["proof"]]
+    found = roots(told["first"], told["second"], proof, bytes.fromhex(told["roots"][0]))
+    assert [one.hex() for one in found] == told["roots"]
+    assert not proof

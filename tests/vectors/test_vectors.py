@@ -130,6 +130,15 @@ def read_document(data: bytes, kind: str) -> Any:
     return readers[kind](document(data))
 
 
+def a_consistency(data: bytes, folder: Path) -> Any:
+    del folder
+    told = document(data)
+    older, newer = map(bytes.fromhex, told["roots"])
+    proof = [bytes.fromhex(one) for one in told["proof"]]
+    tlog.verify_consistency(told["first"], told["second"], proof, (older, newer))
+    return told
+
+
 READERS: dict[str, Callable[[bytes, Path], Any]] = {
     "description": lambda data, _: data,
     "segment": a_segment,
@@ -140,6 +149,7 @@ READERS: dict[str, Callable[[bytes, Path], Any]] = {
     "actions": some_actions,
     "tile": lambda data, _: tlog.split_tile(data),
     "entries": lambda data, _: tlog.unpack_entries(data),
+    "consistency": a_consistency,
     "cosigned": lambda data, _: tlog.cosigned_at(
         data, tlog.WitnessKey(KEYS["witness"], signer("witness").public_key())
     ),
