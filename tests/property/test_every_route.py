@@ -140,6 +140,7 @@ class Console(Site):
         super().__init__(world, app, device)
         self.client = httpx.Client(transport=InProcess(app), base_url=_ORIGIN)
         self.everybody = (NOBODY, *ROLES)
+        self.others = ""  # a session whose proof forms carry instead of their own
 
     def send(self, who: str, request: httpx.Request) -> httpx.Response:
         """Send a request with somebody's cookie, from the page's own origin."""
@@ -149,7 +150,8 @@ class Console(Site):
             token = sessions.start(who, self.world.now_s)
         if request.method == "POST":
             document = request.read().decode("utf-8", "replace")
-            form = {"csrf": csrf_token(token), "document": document, "code": document}
+            proof = csrf_token(self.others or token)
+            form = {"csrf": proof, "document": document, "code": document}
             request = self.client.build_request("POST", request.url, data=form)
         request.headers["origin"] = _ORIGIN
         request.headers["cookie"] = f"overt_session_console_8000={token}"
@@ -239,12 +241,39 @@ def test_no_route_answers_whom_it_does_not_name_at_length(
     assert walk(sites[name], 70) > 5000
 
 
-def test_the_walk_finds_a_route_without_a_guard(
-    sites: dict[str, Site], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A broken build: whoever has a key may see the state."""
-    from overt.vault.govern import gate
+_BREAKS = {
+    "vault": ("overt.vault.govern.gate.check", lambda *_, **__: None),
+    "broker": ("overt.vault.govern.gate.check", lambda *_, **__: None),
+    "console": ("overt.console.policy.Viewer.has", lambda *_: True),
+}
 
-    monkeypatch.setattr(gate, "check", lambda *_, **__: None)
-    with pytest.raises(AssertionError, match=": GET /v1/"):
-        walk(sites["vault"], 1)
+
+@pytest.mark.parametrize("name", list(_BREAKS))
+def test_the_walk_finds_routes_without_a_guard(
+    sites: dict[str, Site], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Broken builds: each has one guard that lets everybody pass."""
+    monkeypatch.setattr(*_BREAKS[name])
+    with pytest.raises(AssertionError, match=r": (GET|POST) /"):
+        walk(sites[name], 3)
+
+
+def test_no_form_is_taken_with_the_proof_of_another_session(
+    sites: dict[str, Site],
+) -> None:
+    console = sites["console"]
+    assert isinstance(console, Console)
+    forms = [
+        (route, who)
+        for (method, _), route in routes_of(console.app).items()
+        for who in console.everybody
+        if method == "POST" and names(route, who) and not names(route, NOBODY)
+    ]
+    assert len(forms) >= 3
+    for others, is_refused in (("another session", True), ("", False)):
+        console.others = others
+        for route, who in forms:
+            url = route.path_format.replace("{", "").replace("}", "")
+            request = console.client.build_request("POST", url)
+            answer = console.send(who, request)
+            assert (answer.status_code == 403) is is_refused, f"{who}: {url}"
