@@ -35,9 +35,12 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from tests.fakes.servers import Postgres
+
 _KINDS = (
     "access-request.v1", "approval.v1", "halt.v1", "enrolment.v1", "consent.v1",
     "withdrawal.v1", "derived.v1", "derived-decision.v1", "export.v1", "programme.v1",
+    "own-read.v1", "own-recovery.v1", "own-objection.v1",
 )  # fmt: skip
 _ENVELOPE = {
     "type": "object",
@@ -159,8 +162,13 @@ class Console(Site):
 
 
 @pytest.fixture
-def sites(tmp_path: Path) -> Iterator[dict[str, Site]]:
-    database = Database(f"sqlite:///{tmp_path}/vault.db")
+def sites(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Site]]:
+    """The three apps over SQLite; over PostgreSQL where a test asks for that."""
+    url = f"sqlite:///{tmp_path}/vault.db"
+    if getattr(request, "param", "sqlite") == "postgres":
+        cluster: Postgres = request.getfixturevalue("postgres")
+        url = cluster.create(f"routes_{secrets.token_hex(4)}")
+    database = Database(url)
     world = World(tmp_path, database)
     device = world.participant(CANARY)
     yield {
@@ -234,6 +242,7 @@ def test_no_route_answers_whom_it_does_not_name(
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("sites", ["sqlite", "postgres"], indirect=True)
 @pytest.mark.parametrize("name", ["vault", "broker", "console"])
 def test_no_route_answers_whom_it_does_not_name_at_length(
     sites: dict[str, Site], name: str
