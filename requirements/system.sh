@@ -16,9 +16,11 @@ need npm npm
 [ -d /usr/share/fonts/truetype/liberation ] || [ -d /usr/share/fonts/truetype/liberation2 ] || packages="$packages fonts-liberation"
 need softhsm2-util softhsm2
 [ -n "$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null)" ] || packages="$packages postgresql"
-if [ "${1:-}" = tests ]; then  # monitors that are plugged, windows of other toolkits
+if [ "${1:-}" = tests ]; then  # monitors that are plugged, a terminal, windows of other toolkits
   need Xorg xserver-xorg-core
   need xrandr x11-xserver-utils
+  need xterm xterm
+  need sudo sudo
   [ -e /usr/lib/xorg/modules/drivers/dummy_drv.so ] || packages="$packages xserver-xorg-video-dummy"
   /usr/bin/python3 -c "import PyQt5.QtWidgets" 2>/dev/null || packages="$packages python3-pyqt5"
   /usr/bin/python3 -c "import gi; gi.require_version('Gtk', '4.0')" 2>/dev/null || packages="$packages python3-gi gir1.2-gtk-4.0"

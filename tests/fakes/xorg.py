@@ -91,9 +91,14 @@ class Xorg:
         self._pad: socket.socket | None = None
 
     def randr(self, *options: str) -> None:
-        """Run xrandr with options."""
+        """Run xrandr with options, again where the server was amid another change."""
         command = ["/usr/bin/xrandr", "-display", self.name, *options]
-        subprocess.run(command, check=True, capture_output=True, timeout=20)
+        for _ in range(3):
+            done = subprocess.run(command, capture_output=True, timeout=20, check=False)
+            if not done.returncode:
+                return
+            time.sleep(0.3)
+        raise AssertionError(done.stderr)
 
     def add_mode(self, output: str, width: int, height: int) -> str:
         """Teach an output a size, which plugs it too; return the mode's name."""
@@ -101,7 +106,7 @@ class Xorg:
         clock = f"{(width + 160) * (height + 50) * 30 / 1e6:.2f}"
         across = [str(width + more) for more in (0, 48, 80, 160)]
         down = [str(height + more) for more in (0, 3, 8, 50)]
-        with contextlib.suppress(subprocess.CalledProcessError):  # known already
+        with contextlib.suppress(AssertionError):  # known already
             self.randr("--newmode", mode, clock, *across, *down)
         self.randr("--addmode", output, mode)
         return mode
