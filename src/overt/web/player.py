@@ -46,7 +46,7 @@ class Frame:
 
 
 def episode_facts(
-    frames: Sequence[Frame], *, width_px: int, height_px: int
+    frames: Sequence[Frame], *, width_px: int, height_px: int, start: int = 0
 ) -> dict[str, Any]:
     """Return the object that `player.html` and `player.js` show.
 
@@ -54,8 +54,10 @@ def episode_facts(
         frames: In order of time.
         width_px: Width of every picture.
         height_px: Height of every picture.
+        start: Number of the step that is shown at first, from 0.
     """
     return {
+        "start": start,
         "width_px": width_px,
         "height_px": height_px,
         "frames": [

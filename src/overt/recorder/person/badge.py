@@ -30,6 +30,7 @@ _DOTS: dict[Tone, tuple[int, int, int]] = {
 _ALARM = (186, 22, 28)
 _PAPER, _INK, _EDGE = (24, 26, 31), (244, 245, 247), (92, 96, 106)
 _TEXT_X, _FONT_PX, _SCALE = 24, 12, 4
+_NEWS_PX = 14  # what the mark takes of the text's room
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,12 @@ class Badge:
         tone: A `red` dot records, an `amber` one is paused, a `grey` one does not
             record; all red is `alarm`: it should be written, and is not.
         text: In a few words; cut where it does not fit.
+        has_news: Whether an amber mark before the menu says that there is a notice.
     """
 
     tone: Tone
     text: str
+    has_news: bool = False
 
 
 @lru_cache(maxsize=16)
@@ -65,7 +68,12 @@ def drawn(badge: Badge) -> Image.Image:
     for row in (8, 12, 16):
         pen.line((WIDTH_PX - MENU_PX + 6, row, WIDTH_PX - 7, row), _INK)
     font = ImageFont.load_default(_FONT_PX)
-    text = _cut(badge.text, font)
+    if badge.has_news:
+        image.paste(_dot(_DOTS["amber"], paper), (WIDTH_PX - MENU_PX - 12, 6))
+        middle = WIDTH_PX - MENU_PX - 7
+        pen.rectangle((middle, 8, middle + 1, 12), _PAPER)
+        pen.rectangle((middle, 14, middle + 1, 15), _PAPER)
+    text = _cut(badge.text, font, _NEWS_PX if badge.has_news else 0)
     pen.text((_TEXT_X, HEIGHT_PX / 2), text, _INK, font, anchor="lm")
     return image
 
@@ -79,8 +87,10 @@ def _dot(colour: tuple[int, int, int], paper: tuple[int, int, int]) -> Image.Ima
     return large.resize((12, 12), Image.Resampling.LANCZOS)
 
 
-def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    room = WIDTH_PX - _TEXT_X - MENU_PX
+def _cut(
+    text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, taken_px: int
+) -> str:
+    room = WIDTH_PX - _TEXT_X - MENU_PX - taken_px
     plain = text.encode("ascii", "replace").decode()
     if font.getlength(plain) <= room:
         return plain

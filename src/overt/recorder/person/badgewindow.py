@@ -189,7 +189,8 @@ def _badge_of(line: bytes) -> Badge | None:
     try:
         body = json.loads(line)
         tone = body["tone"]
-        return Badge(tone if tone in _TONES else "grey", str(body["text"]))
+        tone = tone if tone in _TONES else "grey"
+        return Badge(tone, str(body["text"]), bool(body["has_news"]))
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import asdict
 
 from overt.desktop.types import Rect
 from overt.protocol.errors import CaptureError
@@ -81,7 +82,7 @@ class Indicator:
         elif now_s - self._told_s < 1.0:
             return
         self._told_s = now_s
-        line = json.dumps({"tone": badge.tone, "text": badge.text}).encode() + b"\n"
+        line = json.dumps(asdict(badge)).encode() + b"\n"
         if self._process.stdin is not None:
             try:
                 self._process.stdin.write(line)

@@ -104,13 +104,14 @@ def _action(event: np.void, composer: Composer) -> Action | None:
 
 
 def facts(segment: Segment, src: str) -> dict[str, Any]:
-    """Return what the player shows of a segment.
+    """Return what the player shows of a segment: at first the first screen not black.
 
     Args:
         segment: The segment, opened.
         src: Address of a picture, with `{}` for its number.
     """
-    shown = [screen.t_ns for screen in screens(segment)]
+    every = [(screen.t_ns, bool(screen.pixels.any())) for screen in screens(segment)]
+    shown = [t_ns for t_ns, _ in every]
     if not shown:
         return episode_facts([], width_px=1, height_px=1)
     start_ns = segment.header.started_t_ns
@@ -123,8 +124,10 @@ def facts(segment: Segment, src: str) -> dict[str, Any]:
         t_ms = (one.t_ns - start_ns) // 10**6
         frames.append(Frame(src.format(at), t_ms, one.at_px, one.action))
     frames.sort(key=lambda frame: frame.t_ms)
-    head = segment.header
-    return episode_facts(frames, width_px=head.width_px, height_px=head.height_px)
+    seen = {src.format(at) for at, (_, is_seen) in enumerate(every) if is_seen}
+    start = next((at for at, frame in enumerate(frames) if frame.src in seen), 0)
+    size = {"width_px": segment.header.width_px, "height_px": segment.header.height_px}
+    return episode_facts(frames, **size, start=start)
 
 
 def typed_words(segment: Segment) -> list[str]:

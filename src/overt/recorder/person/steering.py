@@ -9,7 +9,7 @@ from the last commit, not from what was wanted. It starts nothing that was stopp
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -240,11 +240,8 @@ class PersonSteering:
             self._session.pause(boottime_ns() + CLICK_PAUSE_S * 10**9)
 
     def _badge(self) -> Badge:
-        """Return what the indicator shows: the state first, then that there is news."""
-        badge = self._state_badge()
-        if not self._hand.told():
-            return badge
-        return Badge(badge.tone, f"{badge.text}. A notice: overt my")
+        """Return what the indicator shows: the state, and a mark for news."""
+        return replace(self._state_badge(), has_news=bool(self._hand.told()))
 
     def _state_badge(self) -> Badge:
         state = self.state
@@ -281,7 +278,7 @@ class PersonSteering:
 
     def _status(self) -> Json:
         now_ns, last_ns = time.monotonic_ns(), self._session.last_commit_ns
-        state = self.state
+        state, badge = self.state, self._badge()
         return {
             "phase": state.phase.value,
             "reason": state.reason,
@@ -292,8 +289,8 @@ class PersonSteering:
             "task_text": self._task[1] if self._task else None,
             "forgetting": self._forget_since_ns is not None,
             "level": self._level if self.state.records else "",
-            "tone": self._badge().tone,
-            "text": self._badge().text,
+            "tone": badge.tone,
+            "text": badge.text + (". A notice: overt my" if badge.has_news else ""),
             "notices": self._hand.told(),
         }
 

@@ -1,7 +1,7 @@
 // Plays a recorded episode: frames as pictures, pointer and action drawn over them.
 //
 // Every element with data-player="ID" is a player; the JSON script element of that id
-// holds {width_px, height_px, frames: [{src, t_ms, pointer, action, label}]}, with
+// holds {width_px, height_px, start, frames: [{src, t_ms, pointer, action, label}]}, with
 // pointer and action in the picture's pixels. Space plays and pauses, arrow keys step,
 // Home and End jump. Nothing is fetched but the pictures; it imports nothing, so a
 // report can carry it inline.
@@ -54,7 +54,7 @@ class Player {
     this.speed = root.querySelector("select");
     this.buildStage();
     this.listen();
-    this.show(0);
+    this.show(this.episode.start ?? 0);
   }
 
   buildStage() {

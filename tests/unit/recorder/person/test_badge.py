@@ -27,5 +27,23 @@ def test_no_state_is_cut(text: str) -> None:
     assert not np.array_equal(shown, draw_badge(Badge("grey", f"{text} {text}")))
 
 
+@pytest.mark.parametrize(
+    "text", ["Recording: clear", "Recording: masked", "Paused until 23:58"]
+)
+def test_beside_a_notice_the_state_is_whole(text: str) -> None:
+    plain, marked = (draw_badge(Badge("red", text, news)) for news in (False, True))
+    differs = np.flatnonzero((plain != marked).any(axis=(0, 2)))
+    assert differs.size
+    written = np.flatnonzero((plain[:, 24:160] == 244).any(axis=(0, 2))) + 24
+    assert differs.min() > written.max()
+
+
+def test_news_is_an_amber_mark_that_no_badge_without_it_has() -> None:
+    amber = np.array([240, 170, 40])
+    for has_news in (False, True):
+        shown = draw_badge(Badge("red", "Recording: masked", has_news))
+        assert (shown == amber).all(axis=2).any() == has_news
+
+
 def test_an_alarm_is_red_all_over() -> None:
     assert tuple(draw_badge(Badge("alarm", ""))[5, 60]) == (186, 22, 28)

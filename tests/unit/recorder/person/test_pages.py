@@ -229,6 +229,7 @@ def test_a_minute_is_played_with_what_was_done(browser: Any, minute: str) -> Non
         "Screen", "Screen", "Click at 30, 40", "Type “zebra”", "Press ctrl+s",
         "Type a secret (not recorded)",
     ]  # fmt: skip
+    assert episode["start"] == 1  # the first screen is black
     picture = browser.get(episode["frames"][2]["src"])
     with Image.open(io.BytesIO(picture.content)) as image:
         assert image.size == (128, 64)

@@ -98,14 +98,16 @@ def test_a_lapse_is_told_though_the_server_came_back(world: World) -> None:
     assert str(fault) == "No fresh word. What was recorded is kept."
 
 
-def test_news_is_shown_behind_the_state_and_told_in_full(world: World) -> None:
+def test_news_is_marked_beside_the_state_and_told_in_full(world: World) -> None:
     world.commit()
     plain = world.badge.text
     world.news = ["A new key asks to read."]
-    assert world.badge.text == f"{plain}. A notice: overt my"
-    assert world.call("status")["notices"] == world.news
+    assert world.badge == Badge("red", plain, has_news=True)
+    told = world.call("status")
+    assert told["notices"] == world.news
+    assert told["text"] == f"{plain}. A notice: overt my"
     world.news = []
-    assert world.badge.text == plain
+    assert world.badge == Badge("red", plain)
 
 
 def test_a_lost_indicator_is_told_though_consent_went_afterwards(world: World) -> None:
