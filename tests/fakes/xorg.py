@@ -92,7 +92,9 @@ class Xorg:
 
     def randr(self, *options: str) -> None:
         """Run xrandr with options, again where the server was amid another change."""
-        command = ["/usr/bin/xrandr", "-display", self.name, *options]
+        # else xrandr reckons the size in millimetres from the last, until it is nothing
+        size = ["--dpi", "96"] if "--output" in options else []
+        command = ["/usr/bin/xrandr", "-display", self.name, *size, *options]
         for _ in range(3):
             done = subprocess.run(command, capture_output=True, timeout=20, check=False)
             if not done.returncode:

@@ -1,4 +1,4 @@
-"""Hours of a desk in short: windows come and go, the layout changes, hands never rest.
+"""Hours of a desk in short: windows, monitors and layouts change, hands never rest.
 
 Ten minutes with `make long`, some seconds in every run: no event is missed, and neither
 memory nor handles grow.
@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ import pytest
 from Xlib import X
 
 from overt.protocol.records import EventKind
+from tests.fakes.xorg import Xorg
 
 pytestmark = pytest.mark.display
 LAYOUTS = ("us", "de", "fr", "ru", "us,gr")
+LARGE, SMALL = ("--mode", "1024x768"), ("--mode", "800x600")
 MOST_GROWN_BYTES = 48 << 20
 
 
@@ -33,8 +36,9 @@ def _handles() -> int:
 class Desk:
     """Does something at random, and notes what hands did."""
 
-    def __init__(self, painter: Any, name: str) -> None:
-        self.painter, self.name = painter, name
+    def __init__(self, painter: Any, xorg: Xorg) -> None:
+        self.painter, self.xorg, self.name = painter, xorg, xorg.name
+        self.mode, self.second = xorg.add_mode("DUMMY1", 640, 480), False
         self.chance = random.Random(11)  # noqa: S311 - a script, no secret
         self.windows: list[Any] = []
         self.injected: list[tuple[int, int, int]] = []
@@ -73,20 +77,41 @@ class Desk:
             window = self.chance.choice(self.windows)
             self.painter.fill(window, self.chance.randrange(1 << 24), 5, 5, 150, 90)
 
+    def plug(self) -> None:
+        """Make one monitor of the screen, or two, or a smaller one."""
+        if not self.second:
+            self.xorg.randr("--output", "DUMMY1", "--off", "--output", "DUMMY0", *SMALL)
+        else:
+            place = self.chance.choice(("--right-of", "--below"))
+            second = ("--output", "DUMMY1", "--mode", self.mode, place, "DUMMY0")
+            self.xorg.randr("--output", "DUMMY0", *LARGE, *second)
+        self.second = not self.second
+        self.move()  # the server has put the pointer elsewhere, and told nobody
+
     def lay_out(self) -> None:
         layout = self.chance.choice(LAYOUTS)
         command = ["/usr/bin/setxkbmap", "-display", self.name, "-layout", layout]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
 
 
+@pytest.fixture
+def xorg(tmp_path: Path) -> Iterator[Xorg]:
+    made = Xorg(tmp_path)
+    yield made
+    made.close()
+
+
 @pytest.mark.parametrize("seconds", [6, pytest.param(600, marks=pytest.mark.long)])
 @pytest.mark.timeout(1500)
 def test_nothing_is_missed_and_nothing_grows(
-    bench: Any, painter: Any, x_server: str, replay: Any, seconds: int
+    xorg: Xorg, bench: Any, painter_of: Any, replay: Any, seconds: int
 ) -> None:
+    painter = painter_of(xorg.name)
+    desk = Desk(painter, xorg)
+    xorg.randr("--output", "DUMMY0", *LARGE)
     base = painter.window(0, 0, 640, 400)
     painter.focus(base)
-    recorder, desk = bench(), Desk(painter, x_server)
+    recorder = bench(name=xorg.name)
     end_s, warm_s = time.monotonic() + seconds, time.monotonic() + seconds / 3
     at_first: tuple[int, int] | None = None
     while time.monotonic() < end_s:
@@ -94,6 +119,7 @@ def test_nothing_is_missed_and_nothing_grows(
             desk.act()
             time.sleep(0.02)
         desk.lay_out()
+        desk.plug()
         if at_first is None and time.monotonic() >= warm_s:
             at_first = _memory_bytes(), _handles()
     assert at_first is not None
