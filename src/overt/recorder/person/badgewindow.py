@@ -189,8 +189,8 @@ def _badge_of(line: bytes) -> Badge | None:
     try:
         body = json.loads(line)
         tone = body["tone"]
-        tone = tone if tone in _TONES else "grey"
-        return Badge(tone, str(body["text"]), bool(body["has_news"]))
+        words, has_news = str(body["text"]), bool(body["has_news"])
+        return Badge(tone if tone in _TONES else "grey", words, has_news)
     except (ValueError, KeyError, TypeError):
         return None
 
