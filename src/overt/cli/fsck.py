@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def fsck(
     data: Path, programme: Path, database: str, objects: str, as_json: bool
 ) -> None:
-    """Rebuild the log's tree; compare it with rows, objects and receipts.
+    """Rebuild the log's tree; compare it with rows, objects, receipts and what is made.
 
     It opens nothing and changes nothing. Each difference is named; any ends with exit
     code 5. While segments come in, one that is on its way may show as a difference:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import delete, select, update
 
+from overt.protocol import routes
+from overt.protocol.canonical import sha256_hex
 from overt.vault.govern.fsck import Comparison, Vault, compare
-from overt.vault.store.rows import LogEntryRow, SegmentRow
+from overt.vault.store.objects import new_object_name
+from overt.vault.store.rows import (
+    DerivedPersonRow,
+    DerivedRow,
+    LogEntryRow,
+    ReleaseRow,
+    SegmentRow,
+)
+from tests.fakes.world import ok
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +86,107 @@ FAULTS: list[tuple[Callable[[Any], Any], str]] = [
         "not a signed note",
     ),
 ]
+
+
+def resign(world: Any) -> None:
+    """Another device's signature, admitted by somebody who writes rows and objects."""
+    row = first(world)
+    data = world.objects.get(row.object_name)
+    stranger = Ed25519PrivateKey.generate()
+    forged = data[:-64] + stranger.sign(data[:-64])
+    name = new_object_name()
+    world.objects.put(name, forged)
+    values = {"object_name": name, "sha256": sha256_hex(forged)}
+    change(world, update(SegmentRow).values(values))
+
+
+SEALED_FAULTS: list[tuple[Callable[[Any], Any], str]] = [
+    (resign, "what its device signed does not hold"),
+    (
+        lambda world: change(world, update(SegmentRow).values(sequence=7)),
+        "names another number than its row",
+    ),
+    (
+        lambda world: change(world, update(SegmentRow).values(day=date(2020, 1, 1))),
+        "names another day than its row",
+    ),
+]
+DERIVED_FAULTS: list[tuple[Any, str]] = [
+    (delete(DerivedPersonRow), "other people are on record than its segments'"),
+    (
+        delete(DerivedPersonRow).where(DerivedPersonRow.derived_id == "model-a"),
+        "other people are on record than its sources'",
+    ),
+    (
+        update(DerivedRow).where(DerivedRow.kind == "model").values(researcher="eve"),
+        "says something else than its registration",
+    ),
+    (
+        update(DerivedRow).where(DerivedRow.kind == "model").values(document=b"{}"),
+        "its registration is malformed",
+    ),
+    (
+        delete(LogEntryRow).where(LogEntryRow.kind == "derived"),
+        "the log has no entry of this registration",
+    ),
+    (update(DerivedRow).values(state="kept"), "is kept by its row and held by the log"),
+    (update(DerivedRow).values(key_id=None), "sealed to has no row"),
+    (
+        (
+            delete(DerivedPersonRow).where(DerivedPersonRow.derived_id == "model-a"),
+            delete(DerivedRow).where(DerivedRow.derived_id == "model-a"),
+        ),
+        "The log tells of model-a, which has no row",
+    ),
+    (update(ReleaseRow).values(names_key=None), "has no names"),
+]
+
+
+def derive(world: Any) -> None:
+    dataset = world.derive(world.granted())
+    ok(world.register(dataset))
+    asked = {"request": dataset.request}
+    key = ok(world.call("rob", "POST", routes.DERIVED_KEYS, asked))["key"]
+    model = replace(
+        dataset, derived="model-a", kind="model", segments=(), release="",
+        made_of=(dataset.derived,), key=key,
+    )  # fmt: skip
+    ok(world.register(model))
+
+
+@pytest.mark.parametrize(("fault", "said"), SEALED_FAULTS)
+def test_what_a_device_did_not_sign_is_named(
+    world: Any, fault: Callable[[Any], Any], said: str
+) -> None:
+    world.participant(b"one")
+    assert look(world).differences == ()
+    fault(world)
+    assert said in " ".join(look(world).differences)
+
+
+@pytest.mark.parametrize(("fault", "said"), DERIVED_FAULTS)
+def test_each_difference_of_what_is_derived_is_named(
+    world: Any, fault: Any, said: str
+) -> None:
+    world.participant(b"one")
+    derive(world)
+    assert look(world).differences == ()
+    fault = fault if isinstance(fault, tuple) else (fault,)
+    for statement in fault:
+        change(world, statement)
+    assert said in " ".join(look(world).differences)
+
+
+def test_what_fell_and_was_decided_on_agrees_with_the_log(world: Any) -> None:
+    gone = world.participant(b"one")
+    world.participant(b"two")
+    derive(world)
+    assert world.withdraw(gone, erase=True).status_code == 200
+    assert look(world).differences == ()
+    change(world, update(DerivedRow).values(state="held"))
+    said = " ".join(look(world).differences)
+    assert "is held by its row and revoked by the log" in said
+    assert "is held by its row and tainted by the log" in said
 
 
 def test_a_sound_vault_has_no_differences(world: Any) -> None:

@@ -1,4 +1,4 @@
-"""Comparing everything with everything: log, rows, objects and receipts.
+"""Comparing everything with everything: log, rows, objects, receipts, what is derived.
 
 Stage: what `overt fsck` does, on a vault that may run. In: the log's folder and key,
 rows, objects; out: each difference by name. It rebuilds the tree from its leaves, opens
@@ -15,9 +15,12 @@ from sqlalchemy import select
 from overt.protocol.canonical import Json, parse_json, sha256_hex
 from overt.protocol.consent import verify_receipt
 from overt.protocol.errors import DataError, OvertError, SealError, VaultError
+from overt.protocol.sealing import parse_sealed, verify_sealed
+from overt.protocol.signing import public_key
+from overt.vault.govern.lineage import differences_of_derived
 from overt.vault.log.book import EntryBook
 from overt.vault.log.verify import verify
-from overt.vault.store.rows import PersonKeyRow, PersonRow, SegmentRow
+from overt.vault.store.rows import DeviceRow, PersonKeyRow, PersonRow, SegmentRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -81,6 +84,7 @@ def compare(vault: Vault) -> Comparison:
         differences += _of_segment(vault, row, names)
     differences += _not_rows(vault, rows, names)
     differences += _unlogged(vault, rows)
+    differences += differences_of_derived(vault.database)
     differences += _erased(vault.database)
     held = sum(1 for row in rows if row.state == "stored")
     return Comparison(log.entries_checked, held, tuple(differences))
@@ -107,7 +111,38 @@ def _of_segment(vault: Vault, row: SegmentRow, names: Collection[str]) -> Iterat
         return
     if len(data) != row.size_bytes or sha256_hex(data) != row.sha256:
         yield f"{name}: its object {row.object_name} is other bytes than were admitted."
+    else:
+        yield from _of_header(vault.database, row, data, name)
     yield from _of_receipt(vault, row, name)
+
+
+def _of_header(
+    database: Database, row: SegmentRow, data: bytes, name: str
+) -> Iterator[str]:
+    """Yield what differs between a row, what its object says, and who signed that."""
+    with database.read() as session:
+        device = session.get(DeviceRow, row.device_id)
+    if device is None:
+        yield f"{name}: its device {row.device_id} has no row."
+        return
+    try:
+        sealed = parse_sealed(data)
+        verify_sealed(sealed, public_key(device.public_key))
+    except (DataError, SealError) as error:
+        yield f"{name}: what its device signed does not hold: {error}"
+        return
+    said, kept = sealed.header, row
+    for field, in_header, in_row in (
+        ("id", said.segment, kept.segment_id),
+        ("person", said.person, kept.person),
+        ("device", said.device, kept.device_id),
+        ("session", said.session, kept.session_id),
+        ("number", said.sequence, kept.sequence),
+        ("consent", said.consent, kept.consent_id),
+        ("day", said.day, kept.day.isoformat()),
+    ):
+        if in_header != in_row:
+            yield f"{name}: its object names another {field} than its row."
 
 
 def _of_receipt(vault: Vault, row: SegmentRow, name: str) -> Iterator[str]:
