@@ -71,6 +71,11 @@ def test_two_people_record_one_withdraws_and_an_agent_learns(tmp_path: Path) -> 
     assert figures["event_differences"] == 0
     assert figures["reads_logged"] == figures["key_unwraps"] > 0
     assert figures["log_verified"]
+    compared = run.overt(
+        "fsck", "--data", run.folder / "server", "--programme", run.folder / "programme"
+    )
+    assert compared["differences"] == []
+    assert compared["segments"] > 0
     assert figures["derived_made"] == figures["derived_registered"] == 8
     assert figures["derived_reads"] > 0
     assert figures["canaries_in_store"] == 0
