@@ -14,7 +14,7 @@ from overt.cli.__main__ import main
 VECTORS = Path(__file__).parents[2] / "vectors"
 FILES = VECTORS / "files"
 INDEX: list[dict[str, Any]] = json.loads((VECTORS / "vectors.json").read_text())
-NOT_FILES = {"description", "actions", "tile", "entries"}  # parts of files
+NOT_FILES = {"description", "actions", "tile", "entries", "consistency"}  # parts
 WHAT = {
     "segment": "segment, not sealed",
     "sealed": "sealed segment",
@@ -36,7 +36,9 @@ WHAT = {
     "own-read": "signed document own-read.v1",
     "own-recovery": "signed document own-recovery.v1",
     "own-objection": "signed document own-objection.v1",
+    "exposure-agreed": "signed document exposure-agreed.v1",
     "checkpoint": "checkpoint of a log",
+    "cosigned": "checkpoint of a log",
     "key": "key file, sealed by a passphrase",
 }
 valid = [one for one in INDEX if one["valid"] and one["kind"] not in NOT_FILES]
