@@ -152,6 +152,7 @@ def derive(world: Any) -> None:
         made_of=(dataset.derived,), key=key,
     )  # fmt: skip
     ok(world.register(model))
+    assert world.open("model-a").status_code == 200
 
 
 @pytest.mark.parametrize(("fault", "said"), SEALED_FAULTS)
