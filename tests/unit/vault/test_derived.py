@@ -134,6 +134,20 @@ def test_what_few_people_contributed_to_is_refused_as_the_programme_says(
     assert (lab.states(), lab.entries("derived")) == ({}, [])
     everything = world.derive(lab.request)
     assert lab.register(everything).status_code == 200
+    assert lab.open(everything.derived).status_code == 200
+
+
+def test_what_holds_too_few_people_for_a_changed_programme_is_not_opened(
+    lab: Lab,
+) -> None:
+    assert lab.open("model-a").status_code == 200
+    roster = lab.world.broker_app.state.gate.roster
+    roster.install(lab.world.programme(version=2, min_cohort=2))
+    inflated = DerivedPersonRow(derived_id="model-a", person=lab.ben.person)
+    with lab.world.database.write() as session:
+        session.add(inflated)
+    refused = lab.open("model-a")
+    assert (refused.status_code, "fewer than 2" in refused.text) == (403, True)
 
 
 @pytest.mark.parametrize("erase", [False, True])

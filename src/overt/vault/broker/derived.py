@@ -65,7 +65,8 @@ class Openings:
         Raises:
             HaltedError: The programme is halted.
             GovernError: It is another's, is revoked, tainted or retired, its grant
-                has ended, or somebody whose data is in it has withdrawn.
+                has ended, somebody whose data is in it has withdrawn, or they are
+                fewer than the programme's `min_cohort`.
             SealError: A signature does not hold.
             NotFoundError: It is not registered.
             VaultError: The log or the key store refuses; nothing is opened.
@@ -86,6 +87,10 @@ class Openings:
         people |= set(people_in(self.releases.database, derived_id))
         if not people:
             raise GovernError(f"Whose data is in {derived_id} is not on record.")
+        if len({pick.person for pick in picks} or people) < programme.min_cohort:
+            raise GovernError(
+                f"{derived_id} holds data of fewer than {programme.min_cohort} people."
+            )
         entries = [
             canonical_bytes(self._entry("opening", derived_id, grant, who))
             for who in sorted(people)

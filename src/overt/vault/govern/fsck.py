@@ -16,8 +16,8 @@ from overt.protocol.canonical import Json, parse_json, sha256_hex
 from overt.protocol.consent import verify_receipt
 from overt.protocol.errors import DataError, OvertError, SealError, VaultError
 from overt.protocol.sealing import parse_sealed, verify_sealed
-from overt.protocol.signing import public_key
-from overt.vault.govern.lineage import differences_of_derived
+from overt.protocol.signing import device_id, public_key
+from overt.vault.govern.fsck_derived import differences_of_derived
 from overt.vault.log.book import EntryBook
 from overt.vault.log.verify import verify
 from overt.vault.store.rows import DeviceRow, PersonKeyRow, PersonRow, SegmentRow
@@ -126,11 +126,14 @@ def _of_header(
         yield f"{name}: its device {row.device_id} has no row."
         return
     try:
+        key = public_key(device.public_key)
         sealed = parse_sealed(data)
-        verify_sealed(sealed, public_key(device.public_key))
+        verify_sealed(sealed, key)
     except (DataError, SealError) as error:
         yield f"{name}: what its device signed does not hold: {error}"
         return
+    if device_id(key) != row.device_id:
+        yield f"{name}: the key of its device is not the one that was enrolled."
     said, kept = sealed.header, row
     for field, in_header, in_row in (
         ("id", said.segment, kept.segment_id),

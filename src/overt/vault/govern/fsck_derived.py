@@ -1,4 +1,4 @@
-"""What is derived, compared: registrations, log, keys, and whose data is in it.
+"""fsck of what is derived: registrations, log, keys, and whose data is in it.
 
 Stage: the part of `overt fsck` for what jobs made. In: rows and log entries; out: each
 difference by name. It opens nothing and changes nothing; whether a researcher's own
@@ -44,7 +44,14 @@ def differences_of_derived(database: Database) -> Iterator[str]:
     Args:
         database: Rows and log entries.
     """
-    told = _told(database)
+    told: dict[str, list[Json]] = {}
+    for number, entry in _entries(database):
+        try:
+            body = parse_json(entry, what="A log entry")
+        except DataError as error:
+            yield f"Log entry {number}: {error}"
+            continue
+        told.setdefault(str(body.get("subject")), []).append(body)
     with database.read() as session:
         rows = list(session.scalars(select(DerivedRow).order_by(DerivedRow.derived_id)))
         for row in rows:
@@ -63,16 +70,12 @@ def differences_of_derived(database: Database) -> Iterator[str]:
         yield f"The log tells of {name:.60}, which has no row."
 
 
-def _told(database: Database) -> dict[str, list[Json]]:
-    """Return the log's entries about what is derived, in their order, by its id."""
-    book, found = EntryBook(database, ""), []
-    for kind in _ABOUT:
-        found += [(number, entry) for number, _, entry in book.find(kind)]
-    told: dict[str, list[Json]] = {}
-    for _, entry in sorted(found):
-        body = parse_json(entry, what="A log entry")
-        told.setdefault(str(body.get("subject")), []).append(body)
-    return told
+def _entries(database: Database) -> list[tuple[int, bytes]]:
+    """Return the log's entries about what is derived, in their order."""
+    book = EntryBook(database, "")
+    return sorted(
+        (number, entry) for kind in _ABOUT for number, _, entry in book.find(kind)
+    )
 
 
 def _of_registration(row: DerivedRow, entries: list[Json]) -> Iterator[str]:
