@@ -36,9 +36,8 @@ def _handles() -> int:
 class Desk:
     """Does something at random, and notes what hands did."""
 
-    def __init__(self, painter: Any, xorg: Xorg) -> None:
-        self.painter, self.xorg, self.name = painter, xorg, xorg.name
-        self.mode, self.second = xorg.add_mode("DUMMY1", 640, 480), False
+    def __init__(self, painter: Any, name: str) -> None:
+        self.painter, self.name = painter, name
         self.chance = random.Random(11)  # noqa: S311 - a script, no secret
         self.windows: list[Any] = []
         self.injected: list[tuple[int, int, int]] = []
@@ -77,21 +76,30 @@ class Desk:
             window = self.chance.choice(self.windows)
             self.painter.fill(window, self.chance.randrange(1 << 24), 5, 5, 150, 90)
 
-    def plug(self) -> None:
-        """Make one monitor of the screen, or two, or a smaller one."""
-        if not self.second:
-            self.xorg.randr("--output", "DUMMY1", "--off", "--output", "DUMMY0", *SMALL)
-        else:
-            place = self.chance.choice(("--right-of", "--below"))
-            second = ("--output", "DUMMY1", "--mode", self.mode, place, "DUMMY0")
-            self.xorg.randr("--output", "DUMMY0", *LARGE, *second)
-        self.second = not self.second
-        self.move()  # the server has put the pointer elsewhere, and told nobody
-
     def lay_out(self) -> None:
         layout = self.chance.choice(LAYOUTS)
         command = ["/usr/bin/setxkbmap", "-display", self.name, "-layout", layout]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+
+
+class Monitors:
+    """A second monitor that comes and goes."""
+
+    def __init__(self, xorg: Xorg) -> None:
+        self._xorg, self._mode = xorg, xorg.add_mode("DUMMY1", 640, 480)
+        self._second, self._chance = False, random.Random(12)  # noqa: S311 - no secret
+        xorg.randr("--output", "DUMMY0", *LARGE)
+
+    def change(self) -> None:
+        """Make one monitor of the screen, or two, or a smaller one."""
+        if not self._second:
+            off = ("--output", "DUMMY1", "--off")
+            self._xorg.randr(*off, "--output", "DUMMY0", *SMALL)
+        else:
+            place = self._chance.choice(("--right-of", "--below"))
+            second = ("--output", "DUMMY1", "--mode", self._mode, place, "DUMMY0")
+            self._xorg.randr("--output", "DUMMY0", *LARGE, *second)
+        self._second = not self._second
 
 
 @pytest.fixture
@@ -101,17 +109,24 @@ def xorg(tmp_path: Path) -> Iterator[Xorg]:
     made.close()
 
 
+@pytest.fixture(params=["x_server", "xorg"])
+def server(request: pytest.FixtureRequest) -> Any:
+    """An X server's name, or one whose monitors can be plugged."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.mark.parametrize("seconds", [6, pytest.param(600, marks=pytest.mark.long)])
 @pytest.mark.timeout(1500)
 def test_nothing_is_missed_and_nothing_grows(
-    xorg: Xorg, bench: Any, painter_of: Any, replay: Any, seconds: int
+    server: str | Xorg, bench: Any, painter_of: Any, replay: Any, seconds: int
 ) -> None:
-    painter = painter_of(xorg.name)
-    desk = Desk(painter, xorg)
-    xorg.randr("--output", "DUMMY0", *LARGE)
+    monitors = Monitors(server) if isinstance(server, Xorg) else None
+    name = server.name if isinstance(server, Xorg) else server
+    painter = painter_of(name)
+    desk = Desk(painter, name)
     base = painter.window(0, 0, 640, 400)
     painter.focus(base)
-    recorder = bench(name=xorg.name)
+    recorder = bench(name=name)
     end_s, warm_s = time.monotonic() + seconds, time.monotonic() + seconds / 3
     at_first: tuple[int, int] | None = None
     while time.monotonic() < end_s:
@@ -119,7 +134,9 @@ def test_nothing_is_missed_and_nothing_grows(
             desk.act()
             time.sleep(0.02)
         desk.lay_out()
-        desk.plug()
+        if monitors is not None:
+            monitors.change()
+            desk.move()  # the server has put the pointer elsewhere, and told nobody
         if at_first is None and time.monotonic() >= warm_s:
             at_first = _memory_bytes(), _handles()
     assert at_first is not None
