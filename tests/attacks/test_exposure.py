@@ -14,7 +14,7 @@ from overt.protocol import routes
 from overt.protocol.halt import sign_halt
 from overt.vault.exposure import audit
 from overt.vault.exposure.audit import Environment, Verdict, run
-from overt.vault.exposure.bucket import Bucket
+from overt.vault.exposure.bucket import Bucket, look
 from overt.vault.exposure.database import DatabaseAccount
 from overt.vault.exposure.files import Folder
 from overt.vault.exposure.findings import Trial
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from overt.vault.exposure.findings import Exposure
     from tests.fakes.stacks import Stack
     from tests.fakes.world import World
 
@@ -55,8 +56,8 @@ def environment(stack: Stack, world: World, *folders: Folder) -> Environment:
         return Environment(world.database, world.in_force(), (*own,), world.objects)
     client, url = stack._aws.client("s3"), f"{stack._aws.url}/{stack.name}"
 
-    def bucket(canary: str) -> Bucket:
-        return Bucket(stack.name, url, client, canary)
+    def bucket(canary: str) -> Exposure:
+        return look(Bucket(stack.name, url, client, canary))
 
     return Environment(
         world.database,

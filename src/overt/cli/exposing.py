@@ -17,10 +17,13 @@ from overt.protocol.errors import DataError, UsageError
 from overt.protocol.forms import read_form
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from overt.protocol.programme import Programme
     from overt.vault.exposure.audit import Environment
-    from overt.vault.exposure.bucket import Bucket
     from overt.vault.exposure.files import Folder
+    from overt.vault.exposure.findings import Exposure
+    from overt.vault.exposure.keystores import OpenBao
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,35 @@ class KeySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenSettings:
+    """A PKCS#11 token: its module's path, its label, a file with its PIN."""
+
+    module: str
+    label: str
+    pin_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBaoAccountSettings:
+    """A further account: its name, a file with its token, whether it may decrypt."""
+
+    name: str
+    token_file: str
+    may_decrypt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBaoSettings:
+    """A transit engine: where, the audit's token, policies that may decrypt."""
+
+    address: str
+    token_file: str
+    policies: tuple[str, ...] = ()
+    mount: str = "transit"
+    accounts: tuple[OpenBaoAccountSettings, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The settings file."""
 
@@ -78,6 +110,8 @@ class Settings:
     accounts: tuple[AccountSettings, ...] = ()
     buckets: tuple[BucketSettings, ...] = ()
     keys: tuple[KeySettings, ...] = ()
+    tokens: tuple[TokenSettings, ...] = ()
+    openbao: tuple[OpenBaoSettings, ...] = ()
 
 
 def read_settings(path: Path | None) -> Settings:
@@ -127,10 +161,43 @@ def environment(
             DatabaseAccount(one.role, one.reads, _first_line(one.url_file))
             for one in read.accounts
         ),
-        tuple(partial(_bucket, one) for one in read.buckets),
+        tuple(_further(read)),
+    )
+
+
+def _further(read: Settings) -> Iterator[Callable[[str], Exposure]]:
+    """Yield what looks at each bucket and key store, given the canary's name."""
+    from overt.vault.exposure import keystores
+    from overt.vault.exposure.bucket import look_at_key
+
+    yield from (partial(_look_at_bucket, one) for one in read.buckets)
+    for key in read.keys:
+        client = _client("kms", key.profile, key.endpoint)
+        yield _without_canary(look_at_key, client, key.id, key.accounts)
+    for token in read.tokens:
+        told = token.module, token.label, _first_line(token.pin_file)
+        yield _without_canary(keystores.look_at_token, *told)
+    for bao in read.openbao:
+        yield _without_canary(keystores.look_at_openbao, _openbao(bao))
+
+
+def _without_canary(
+    look: Callable[..., Exposure], *told: object
+) -> Callable[[str], Exposure]:
+    return lambda _: look(*told)
+
+
+def _openbao(settings: OpenBaoSettings) -> OpenBao:
+    from overt.vault.exposure.keystores import OpenBao
+
+    return OpenBao(
+        settings.address,
+        settings.mount.strip("/"),
+        _first_line(settings.token_file),
+        settings.policies,
         tuple(
-            (_client("kms", one.profile, one.endpoint), one.id, one.accounts)
-            for one in read.keys
+            (one.name, _first_line(one.token_file), one.may_decrypt)
+            for one in settings.accounts
         ),
     )
 
@@ -170,22 +237,18 @@ def _client(service: str, profile: str, endpoint: str) -> Any:
         raise UsageError(f"The profile {profile!r} cannot be used: {error}") from error
 
 
-def _bucket(settings: BucketSettings, canary: str) -> Bucket:
-    from overt.vault.exposure.bucket import Bucket, CloudAccount
+def _look_at_bucket(settings: BucketSettings, canary: str) -> Exposure:
+    from overt.vault.exposure.bucket import Bucket, CloudAccount, look
 
     client = _client("s3", settings.profile, settings.endpoint)
     base = client.meta.endpoint_url.rstrip("/")
-    return Bucket(
-        settings.name,
-        f"{base}/{settings.name}",
-        client,
-        canary,
-        tuple(
-            CloudAccount(
-                one.name,
-                one.may_read,
-                _client("s3", one.profile, settings.endpoint) if one.profile else None,
-            )
-            for one in settings.accounts
-        ),
+    accounts = tuple(
+        CloudAccount(
+            one.name,
+            one.may_read,
+            _client("s3", one.profile, settings.endpoint) if one.profile else None,
+        )
+        for one in settings.accounts
     )
+    url = f"{base}/{settings.name}"
+    return look(Bucket(settings.name, url, client, canary, accounts))

@@ -21,8 +21,8 @@ from overt.protocol.errors import DataError, VaultError
 from overt.protocol.halt import HaltOrder
 from overt.protocol.programme import OWN_PURPOSE
 from overt.protocol.release import READ_KINDS
-from overt.vault.exposure import bucket, decisions, files
 from overt.vault.exposure import database as rows
+from overt.vault.exposure import decisions, files
 from overt.vault.exposure.breach import Held, breach, could_read, next_word
 from overt.vault.exposure.findings import (
     Exposure,
@@ -42,7 +42,6 @@ from overt.vault.store.rows import PersonRow, SegmentRow
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-    from typing import Any
 
     from overt.protocol.canonical import Json
     from overt.protocol.programme import Programme
@@ -63,9 +62,8 @@ class Environment:
         programme: The programme in force.
         folders: Folders of files.
         accounts: Database accounts.
-        buckets: Makes a bucket to look at from the canary's name.
-        keys: A KMS client, a key's id and who may decrypt, for each key of a cloud.
         objects: The object store, in which the canary is planted.
+        further: Looks at buckets and key stores, each given the canary's name.
     """
 
     database: Database
@@ -73,8 +71,7 @@ class Environment:
     folders: tuple[files.Folder, ...]
     objects: Objects
     accounts: tuple[rows.DatabaseAccount, ...] = ()
-    buckets: tuple[Callable[[str], bucket.Bucket], ...] = ()
-    keys: tuple[tuple[Any, str, tuple[str, ...]], ...] = ()
+    further: tuple[Callable[[str], Exposure], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +128,7 @@ def _look(world: Environment, canary: str, now_s: int) -> Sequence[Exposure]:
         rows.look(world.database.engine, world.accounts),
         decisions.ask_policy(),
         decisions.alive(world.database, world.programme, now_s),
-        *(bucket.look(make(canary)) for make in world.buckets),
-        *(bucket.look_at_key(*key) for key in world.keys),
+        *(look(canary) for look in world.further),
     ]
     return [*parts, _readers(world.database)]
 
