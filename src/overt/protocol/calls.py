@@ -40,8 +40,8 @@ class CallProof:
     signature: bytes
 
 
-def _message(method: str, target: str, utc_s: int, nonce: str, body: bytes) -> bytes:
-    parts = (method.upper(), target, str(utc_s), nonce, sha256_hex(body))
+def _message(method: str, target: str, utc_s: int, nonce: str, digest: str) -> bytes:
+    parts = (method.upper(), target, str(utc_s), nonce, digest)
     return b"overt call v1\0" + "\n".join(parts).encode()
 
 
@@ -64,7 +64,7 @@ def sign_call(
         utc_s: Unix seconds now.
         nonce: Random, fresh for each call.
     """
-    signature = key.sign(_message(method, target, utc_s, nonce, body))
+    signature = key.sign(_message(method, target, utc_s, nonce, sha256_hex(body)))
     return f"{SCHEME} {key_id(key.public_key())},{utc_s},{nonce},{b64(signature)}"
 
 
@@ -93,16 +93,21 @@ def verify_call(
     target: str,
     body: bytes,
     now_utc_s: int,
-) -> None:
+) -> str:
     """Check a call's signature and time. The caller checks that the nonce is fresh.
+
+    Returns:
+        SHA-256 of the body, as hex.
 
     Raises:
         GovernError: The signature does not hold or the time is off.
     """
     if abs(now_utc_s - proof.utc_s) > MAX_SKEW_S:
         raise GovernError("A call's time is off; set the clock of the caller.")
-    message = _message(method, target, proof.utc_s, proof.nonce, body)
+    digest = sha256_hex(body)
+    message = _message(method, target, proof.utc_s, proof.nonce, digest)
     try:
         key.verify(proof.signature, message)
     except InvalidSignature as error:
         raise GovernError("A call's signature does not hold.") from error
+    return digest

@@ -7,10 +7,10 @@ devices' keys from enrolment, which reads nothing. A call is accepted once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from overt.protocol.calls import MAX_SKEW_S, parse_call, verify_call
 from overt.protocol.signing import public_key
@@ -21,6 +21,15 @@ from overt.vault.store.rows import DeviceRow, PersonRow, SeenRequestRow
 if TYPE_CHECKING:
     from overt.protocol.programme import Programme
     from overt.vault.store.database import Database
+
+_DEVICE = (
+    select(DeviceRow.device_id, DeviceRow.public_key, DeviceRow.person, PersonRow.state)
+    .join(PersonRow, PersonRow.person == DeviceRow.person)
+    .where(DeviceRow.key_id == bindparam("key_id"))
+)
+_FORGET = delete(SeenRequestRow).where(SeenRequestRow.expires_s < bindparam("now_s"))
+_SEEN = select(SeenRequestRow.nonce).where(SeenRequestRow.nonce == bindparam("nonce"))
+_REMEMBER = insert(SeenRequestRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,8 @@ class Caller:
         key: The caller's public key, base64url.
         device: Device id; empty for members.
         person: The device's pseudonym; empty for members.
+        body_digest: SHA-256 of the body of the call that the key signed, as hex; empty
+            where there was no call.
     """
 
     name: str
@@ -41,6 +52,7 @@ class Caller:
     key: str
     device: str = ""
     person: str = ""
+    body_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,7 @@ def identify(database: Database, programme: Programme, call: Call) -> Caller:
         raise UnsignedError("The call is not signed.")
     proof = parse_call(call.header)
     caller = _known(database, programme, proof.key_id)
-    verify_call(
+    digest = verify_call(
         proof,
         public_key(caller.key),
         method=call.method,
@@ -86,28 +98,22 @@ def identify(database: Database, programme: Programme, call: Call) -> Caller:
     )
     expires_s = proof.utc_s + MAX_SKEW_S + 1
     once(database, f"{proof.key_id}:{proof.nonce}", expires_s, call.now_s)
-    return caller
+    return replace(caller, body_digest=digest)
 
 
 def _known(database: Database, programme: Programme, name: str) -> Caller:
     if member := member_of_key(programme, name):
         return Caller(member.name, member.roles, member.key)
-    with database.read() as session:
-        device = session.scalar(select(DeviceRow).where(DeviceRow.key_id == name))
-        if device is None:
-            raise UnsignedError(
-                "The key that signed the call is not known here.",
-                remedy="Enrol the device, or ask the steward for the roster.",
-            )
-        person = session.get_one(PersonRow, device.person)
-    role = "participant" if person.state == "active" else "former"
-    return Caller(
-        device.device_id,
-        (role,),
-        device.public_key,
-        device.device_id,
-        device.person,
-    )
+    with database.look() as connection:
+        found = connection.execute(_DEVICE, {"key_id": name}).first()
+    if found is None:
+        raise UnsignedError(
+            "The key that signed the call is not known here.",
+            remedy="Enrol the device, or ask the steward for the roster.",
+        )
+    role = "participant" if found.state == "active" else "former"
+    device = found.device_id
+    return Caller(device, (role,), found.public_key, device, found.person)
 
 
 def once(database: Database, nonce: str, expires_s: int, now_s: int) -> None:
@@ -122,8 +128,10 @@ def once(database: Database, nonce: str, expires_s: int, now_s: int) -> None:
     Raises:
         ReplayError: It was made before.
     """
+    made = {"nonce": nonce, "expires_s": expires_s}
     with database.write() as session:
-        session.execute(delete(SeenRequestRow).where(SeenRequestRow.expires_s < now_s))
-        if session.get(SeenRequestRow, nonce) is not None:
+        connection = session.connection()
+        connection.execute(_FORGET, {"now_s": now_s})
+        if connection.execute(_SEEN, made).first() is not None:
             raise ReplayError("The same call was made before; sign a fresh one.")
-        session.add(SeenRequestRow(nonce=nonce, expires_s=expires_s))
+        connection.execute(_REMEMBER, made)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, bindparam, insert, or_, select, update
 
 from overt.protocol.canonical import parse_json
 from overt.protocol.consent import consent_problems, verify_consent
@@ -21,7 +21,6 @@ from overt.protocol.ids import check_id
 from overt.protocol.sealing import (
     SealedHeader,
     parse_sealed,
-    sealed_digest,
     verify_sealed,
 )
 from overt.protocol.signing import public_key
@@ -34,7 +33,7 @@ from overt.vault.store.rows import ConsentRow, DeviceRow, SegmentRow
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection
 
     from overt.protocol.canonical import Json
     from overt.protocol.consent import ConsentRecord
@@ -42,6 +41,40 @@ if TYPE_CHECKING:
     from overt.vault.govern.callers import Caller
     from overt.vault.govern.registry import Registry
     from overt.vault.store.objects import Objects
+
+
+class Kept(NamedTuple):
+    """What admission needs to know of a segment's row."""
+
+    segment_id: str
+    object_name: str
+    sha256: str
+    person: str
+    state: str
+    receipt: bytes | None
+
+
+_NEW = insert(SegmentRow)
+_PLACE = select(*(getattr(SegmentRow, name) for name in Kept._fields)).where(
+    or_(
+        SegmentRow.segment_id == bindparam("segment"),
+        and_(
+            SegmentRow.session_id == bindparam("session"),
+            SegmentRow.sequence == bindparam("sequence"),
+        ),
+    )
+)
+_CONSENT = (
+    select(
+        ConsentRow.person,
+        ConsentRow.device_id,
+        ConsentRow.state,
+        ConsentRow.document,
+        DeviceRow.public_key,
+    )
+    .join(DeviceRow, DeviceRow.device_id == ConsentRow.device_id)
+    .where(ConsentRow.consent_id == bindparam("consent"))
+)
 
 
 @dataclass
@@ -96,11 +129,11 @@ class Admission:
         verify_sealed(sealed, public_key(caller.key))
         header = sealed.header
         self._check_header(header, caller, segment, programme)
-        digest = sealed_digest(data)
-        row = self._known(header, digest, programme)
-        if row is None:
+        digest = caller.body_digest
+        known = self._known(header, digest, programme)
+        if known is None:
             return self._store(header, digest, data, programme)
-        return row.receipt or self._answer(row)
+        return known.receipt or self._answer(known)
 
     def _check_header(
         self, header: SealedHeader, caller: Caller, segment: str, programme: Programme
@@ -128,13 +161,13 @@ class Admission:
 
     def _known(
         self, header: SealedHeader, digest: str, programme: Programme
-    ) -> SegmentRow | None:
+    ) -> Kept | None:
         """Return the row of the same bytes; without one, consent has to cover them."""
-        with self.registry.database.read() as session:
-            row = _same(session, header, digest)
-            if row is None:
-                _check_consent(session, header, programme)
-            return row
+        with self.registry.database.look() as connection:
+            kept = _same(connection, header, digest)
+            if kept is None:
+                _check_consent(connection, header, programme)
+            return kept
 
     def _store(
         self, header: SealedHeader, digest: str, data: bytes, programme: Programme
@@ -153,16 +186,17 @@ class Admission:
 
         Consent is checked once more in the rows' own transaction.
         """
-        found: list[SegmentRow | Exception] = []
+        found: list[Kept | Exception] = []
         with self.registry.database.write() as session:
+            connection = session.connection()
             for arrival in arrivals:
                 try:
-                    found.append(_place(session, arrival))
+                    found.append(_place(connection, arrival))
                 except (ConsentError, ConflictError, SealError) as error:
                     found.append(error)
         fresh = []
         for arrival, row in zip(arrivals, found, strict=True):
-            if isinstance(row, SegmentRow) and row.object_name == arrival.name:
+            if isinstance(row, Kept) and row.object_name == arrival.name:
                 fresh.append(row)
             else:
                 arrival.is_stray = True
@@ -174,7 +208,7 @@ class Admission:
             for row in found
         ]
 
-    def _receipts(self, rows: Sequence[SegmentRow]) -> dict[str, bytes]:
+    def _receipts(self, rows: Sequence[Kept]) -> dict[str, bytes]:
         """Log fresh rows and return their receipts by the segments' ids."""
         if not rows:
             return {}
@@ -203,7 +237,7 @@ class Admission:
             row.segment_id: receipt for row, receipt in zip(rows, receipts, strict=True)
         }
 
-    def _answer(self, row: SegmentRow) -> bytes:
+    def _answer(self, row: Kept) -> bytes:
         index = self.registry.record(
             "segment", row.segment_id, person=row.person, digest=row.sha256
         )
@@ -215,71 +249,71 @@ class Admission:
             return stored.receipt or receipt
 
 
-def _place(session: Session, arrival: _Arrival) -> SegmentRow:
+def _place(connection: Connection, arrival: _Arrival) -> Kept:
     """Return the row of an arrival's bytes, a new one where there is none yet."""
-    _check_consent(session, arrival.header, arrival.programme)
-    row = _same(session, arrival.header, arrival.digest)
-    if row is None:
-        row = _row(arrival.header, arrival.name, arrival.digest, arrival.size_bytes)
-        session.add(row)
-        session.flush()
-    return row
+    _check_consent(connection, arrival.header, arrival.programme)
+    kept = _same(connection, arrival.header, arrival.digest)
+    if kept is None:
+        values = _values(arrival)
+        connection.execute(_NEW, values)
+        kept = Kept(*(values[name] for name in Kept._fields))
+    return kept
 
 
-def _same(session: Session, header: SealedHeader, digest: str) -> SegmentRow | None:
+def _same(connection: Connection, header: SealedHeader, digest: str) -> Kept | None:
     """Return the row of the same bytes; refuse other bytes in the same place."""
-    row = session.get(SegmentRow, header.segment)
-    if row is None:
-        place = (
-            select(SegmentRow)
-            .where(SegmentRow.session_id == header.session)
-            .where(SegmentRow.sequence == header.sequence)
-        )
-        row = session.scalars(place).first()
-    if row is None:
+    place = {
+        "segment": header.segment,
+        "session": header.session,
+        "sequence": header.sequence,
+    }
+    rows = [Kept(*row) for row in connection.execute(_PLACE, place)]
+    if not rows:
         return None
-    if (row.segment_id, row.sha256) != (header.segment, digest):
+    if any((row.segment_id, row.sha256) != (header.segment, digest) for row in rows):
         raise ConflictError(
             f"Another segment was admitted in the place of {header.segment}."
         )
-    if row.state == "erased":
+    if rows[0].state == "erased":
         raise ConflictError(f"Segment {header.segment} was erased.")
-    return row
+    return rows[0]
 
 
-def _row(header: SealedHeader, name: str, digest: str, size: int) -> SegmentRow:
-    return SegmentRow(
-        segment_id=header.segment,
-        object_name=name,
-        size_bytes=size,
-        sha256=digest,
-        person=header.person,
-        device_id=header.device,
-        session_id=header.session,
-        sequence=header.sequence,
-        consent_id=header.consent,
-        day=date.fromisoformat(header.day),
-        state="pending",
-    )
+def _values(arrival: _Arrival) -> dict[str, Any]:
+    """Return the columns of a new row."""
+    header = arrival.header
+    return {
+        "segment_id": header.segment,
+        "object_name": arrival.name,
+        "size_bytes": arrival.size_bytes,
+        "sha256": arrival.digest,
+        "person": header.person,
+        "device_id": header.device,
+        "session_id": header.session,
+        "sequence": header.sequence,
+        "consent_id": header.consent,
+        "day": date.fromisoformat(header.day),
+        "state": "pending",
+        "receipt": None,
+    }
 
 
 def _check_consent(
-    session: Session, header: SealedHeader, programme: Programme
+    connection: Connection, header: SealedHeader, programme: Programme
 ) -> None:
     """Check that the named consent is in force and fits the programme as it is.
 
     Raises:
         ConsentError: It is not.
     """
-    row = session.get(ConsentRow, header.consent)
+    row = connection.execute(_CONSENT, {"consent": header.consent}).first()
     mine = (header.person, header.device)
     if row is None or (row.person, row.device_id) != mine or row.state != "given":
         raise ConsentError(
             f"No consent in force covers segment {header.segment}.",
             remedy="Consent first: overt consent give.",
         )
-    device = session.get_one(DeviceRow, header.device)
-    record = _verified(row.document, device.public_key)
+    record = _verified(row.document, row.public_key)
     problems = consent_problems(record, programme)
     if not record.agreed_purposes or not record.agreed_data_types:
         problems.append("The consent agrees to no purpose or no data type.")
