@@ -164,10 +164,9 @@ class Vocabulary:
                 self._kinds[word] = max(kind, self._kinds.get(word, kind))
         for word in brands():
             self._kinds.setdefault(word, Kind.ORG)
-        self._words = {w: n for w, (place, n) in ranked(lang).items() if place < depth}
-        self._frequent = {
-            w for w, (place, _) in ranked(lang).items() if place < FREQUENT
-        }
+        words = ranked(lang)
+        self._words = {w: n for w, (place, n) in words.items() if place < depth}
+        self._frequent = {w for w, (place, _) in words.items() if place < FREQUENT}
         self._capitals = _CAPITALS.get(lang, frozenset())
         self._names = names()
         self._known: dict[str, int] = {}
