@@ -180,10 +180,10 @@ class ScreenLog:
         self._keyframe_due = True
 
     def _forget_outside(self) -> None:
-        kept = np.zeros_like(self._raw)
+        outside = np.ones(self._raw.shape[:2], np.uint8)
         for area in self._areas:
-            _window(kept, area.rect)[:] = _window(self._raw, area.rect)
-        self._raw = kept
+            _window(outside, area.rect)[:] = 0
+        self._raw[outside.view(np.bool_)] = 0
 
     def _show(self, touched: Sequence[Rect]) -> list[Rect]:
         """Bring `shown` up to date; return where it may have changed.

@@ -14,6 +14,8 @@ import sys
 from dataclasses import dataclass
 
 _PR_GET_DUMPABLE, _PR_SET_DUMPABLE = 3, 4
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LARGE_BYTES = 1 << 20
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4  # on fault: only what is used
 
 
@@ -50,6 +52,16 @@ def _lock(libc: ctypes.CDLL) -> bool:
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (hard, hard))
     return bool(libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) == 0)
+
+
+def keep_little() -> None:
+    """Give pieces as large as a picture back to the system as they are freed (glibc).
+
+    It would otherwise raise its thresholds to the largest piece that was ever freed.
+    """
+    if hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        for setting in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
+            libc.mallopt(setting, _LARGE_BYTES)
 
 
 def give_back() -> None:

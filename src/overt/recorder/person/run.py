@@ -28,7 +28,7 @@ from overt.recorder.capture.recording import black
 from overt.recorder.capture.screenlog import AreaMask
 from overt.recorder.capture.segments import SegmentSink, Subject
 from overt.recorder.person.control import ControlServer
-from overt.recorder.person.hardening import give_back, harden
+from overt.recorder.person.hardening import give_back, harden, keep_little
 from overt.recorder.person.indicator import Indicator
 from overt.recorder.person.lease import LeaseKeeper
 from overt.recorder.person.locks import (
@@ -144,6 +144,7 @@ def record(
     if not display:
         raise CaptureError(missing(None)[0], remedy="Run: overt doctor")
     harden()
+    keep_little()
     keeper = LeaseKeeper(who.home, who.enrolment, who.client)
     permission = Permission(who.home, who.identity.device.public_key(), keeper)
     with display_lock(who.home, display):
@@ -152,6 +153,7 @@ def record(
         if problems := missing(display):
             raise CaptureError(problems[0], remedy="Run: overt doctor")
         indicator = Indicator(display)  # comes up meanwhile
+        names = naming(keeper, who.home)  # makes its rules before there are pictures
         with contextlib.closing(indicator), recording_lock(who.home):
             mask = masking(keeper.programme)
             expire_now(who.home, keeper.programme)
@@ -169,7 +171,6 @@ def record(
                 NoticeWatch(who, keeper.programme) as news,
             ):
                 allow = AllowListInForce(keeper, wishes)
-                names = naming(keeper, who.home)
                 recorder = Recorder(display, allow, source, sink, mask, names)
                 meter = Meter(who.home, wishes)
                 grounds = OnGrounds(permission, allow, presence, meter, display)
