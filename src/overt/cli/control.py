@@ -150,10 +150,14 @@ def forget(
     Whole minutes go, their keys first. TIME is 14:05, or a date with it. No passphrase
     is asked. At a terminal you are shown what goes, and asked once.
     """
-    from overt.recorder.person.minutes import forget_everywhere, preview_text
+    from overt.recorder.person.minutes import (
+        destroyed_text,
+        forget_everywhere,
+        preview_everywhere,
+        preview_text,
+    )
 
-    arguments = _interval(minutes, start, end)
-    seen = forget_everywhere(own_home(), arguments, preview=True)
+    seen, arguments = preview_everywhere(own_home(), _interval(minutes, start, end))
     text = preview_text(seen)
     if preview or not seen:
         emit({"forgotten": 0, "pieces": seen}, text, as_json=as_json)
@@ -161,13 +165,13 @@ def forget(
     if sys.stdin.isatty() and not as_json:
         click.echo(text)
         click.confirm("Destroy them for good?", default=True, abort=True)
-    gone = forget_everywhere(own_home(), arguments, preview=False)
+    gone = forget_everywhere(own_home(), arguments)
     facts = {
         "forgotten": len(gone),
         "segments": [one["segment"] for one in gone],
         "pieces": gone,
     }
-    emit(facts, f"{len(gone)} minutes are destroyed.", as_json=as_json)
+    emit(facts, destroyed_text(len(gone)), as_json=as_json)
 
 
 def _interval(minutes: float | None, start: str, end: str) -> dict[str, object]:

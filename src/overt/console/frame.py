@@ -8,17 +8,23 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from overt.console import policy
 from overt.console.data import SystemState
 from overt.console.policy import SITE, Desk, LoginNeededError, Viewer, find_viewer
-from overt.protocol.errors import DataError, OvertError
+from overt.protocol.errors import OvertError
 from overt.protocol.programme import Role
 from overt.vault.govern import refusals
-from overt.web.pages import Banner, Layout, Pages, Place
+from overt.web.pages import (
+    Banner,
+    Layout,
+    Pages,
+    Place,
+    address_error,
+    bad_form_error,
+)
 from overt.web.sessions import cookie_name, set_session_cookie
 
 _LOG = logging.getLogger(__name__)
@@ -31,10 +37,6 @@ PLACES: tuple[tuple[Place, tuple[Role, ...]], ...] = (
     (Place("Stored", "/stored"), policy.READ_COUNTS),
     (Place("Halt", "/halt"), policy.ORDER_HALT),
 )
-_REMEDIES = {
-    404: "Check the address, or begin at the first page.",
-    405: "Open the page itself and use its form.",
-}
 
 
 def desk_of(request: Request) -> Desk:
@@ -148,19 +150,12 @@ def on_overt_error(request: Request, error: Exception) -> HTMLResponse:
 
 def on_http_error(request: Request, error: Exception) -> HTMLResponse:
     """Answer a wrong address or method, as the framework found it."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    message = {404: "There is no such page.", 405: "This page takes no such call."}
-    shown = OvertError(
-        message.get(status, "The request cannot be answered."),
-        remedy=_REMEDIES.get(status, ""),
-    )
-    return error_page(request, shown, status)
+    return error_page(request, *address_error(error))
 
 
 def on_bad_form(request: Request, _: Exception) -> HTMLResponse:
     """Answer a form that lacks a field."""
-    shown = DataError("The form lacks a field.", remedy="Load the page and fill it in.")
-    return error_page(request, shown, 400)
+    return error_page(request, bad_form_error(), 400)
 
 
 def on_crash(request: Request, error: Exception) -> HTMLResponse:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import (
     ChoiceLoader,
@@ -19,12 +19,22 @@ from jinja2 import (
     PrefixLoader,
     StrictUndefined,
 )
+from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
-if TYPE_CHECKING:
-    from overt.protocol.errors import OvertError
+from overt.protocol.errors import DataError, OvertError
 
+_ADDRESS_ERRORS = {
+    404: (
+        "There is no such page.",
+        "Check the address, or begin at the first page.",
+    ),
+    405: (
+        "This page takes no such call.",
+        "Open the page itself and use its form.",
+    ),
+}
 _STATIC = Path(__file__).parent / "static"
 
 
@@ -149,6 +159,20 @@ class Pages:
             message=message,
             remedy=error.remedy or "Go back, or start again from the first page.",
         )
+
+
+def address_error(error: Exception) -> tuple[OvertError, int]:
+    """Return what a framework's error says to a reader, and its HTTP status."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    message, remedy = _ADDRESS_ERRORS.get(
+        status, ("The request cannot be answered.", "")
+    )
+    return OvertError(message, remedy=remedy), status
+
+
+def bad_form_error() -> DataError:
+    """Return the error of a form that lacks a field."""
+    return DataError("The form lacks a field.", remedy="Load the page and fill it in.")
 
 
 def static_files() -> StaticFiles:

@@ -9,6 +9,8 @@ import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Form
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -16,13 +18,21 @@ from overt.protocol.errors import ConsentError, NetworkError, OvertError
 from overt.recorder.person import consenting, replay, review
 from overt.recorder.person.enrol import load_programme
 from overt.recorder.person.maskmore import mask_more
-from overt.recorder.person.minutes import forget_everywhere
+from overt.recorder.person.minutes import forget_everywhere, preview_everywhere
 from overt.recorder.person.pagefacts import STRIP, LocalFacts
 from overt.recorder.person.permission import OWN_TITLE
 from overt.recorder.person.run import Participant, masking
 from overt.recorder.person.sending import Sender, send_all
 from overt.recorder.person.wishes import read_wishes
-from overt.web.pages import Banner, Layout, Pages, Place, static_files
+from overt.web.pages import (
+    Banner,
+    Layout,
+    Pages,
+    Place,
+    address_error,
+    bad_form_error,
+    static_files,
+)
 from overt.web.security import (
     CSRF_FIELD,
     LOOPBACK_HOSTS,
@@ -60,6 +70,8 @@ def create_pages(
     app.include_router(router)
     app.mount("/static", static_files(), name="static")
     app.add_exception_handler(OvertError, _on_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_bad_form)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders, hosts=LOOPBACK_HOSTS)
     return app
@@ -122,9 +134,20 @@ def _layout(request: Request, token: str, current: str) -> Layout:
 def _on_error(request: Request, error: Exception) -> HTMLResponse:
     known = error if isinstance(error, OvertError) else OvertError("Unknown error.")
     status = {NotInError: 401, NetworkError: 503, ConsentError: 403}
-    layout = _layout(request, "", "")
+    return _error_page(request, known, status.get(type(known), 400))
+
+
+def _on_http_error(request: Request, error: Exception) -> HTMLResponse:
+    return _error_page(request, *address_error(error))
+
+
+def _on_bad_form(request: Request, _: Exception) -> HTMLResponse:
+    return _error_page(request, bad_form_error(), 400)
+
+
+def _error_page(request: Request, error: OvertError, status: int) -> HTMLResponse:
     pages: Pages = request.app.state.pages
-    return pages.error(known, layout, status=status.get(type(known), 400))
+    return pages.error(error, _layout(request, "", ""), status=status)
 
 
 def _show(
@@ -245,23 +268,27 @@ def decide_review(
 
 
 @router.post("/forget")
-def forget_minutes(
+def preview_forgetting(
     request: Request,
     token: Sent,
     minutes: Annotated[float, Form(gt=0, lt=10**6)],
-    do: Annotated[str, Form()] = "preview",
+) -> HTMLResponse:
+    """Say which minutes would go."""
+    home = _facts(request).who.home
+    seen, fixed = preview_everywhere(home, {"minutes": minutes})
+    facts = {"pieces": seen, "since": fixed["since"]}
+    return _show(request, token, "forget.html", "/recordings", **facts)
+
+
+@router.post("/forgotten")
+def forget_minutes(
+    request: Request, _: Sent, since: Annotated[str, Form(pattern="^[0-9]{1,20}$")]
 ) -> Response:
-    """Say which minutes go; destroy them once that is confirmed."""
+    """Destroy what was shown, and what was recorded after it."""
     facts = _facts(request)
-    home, asked = facts.who.home, {"minutes": minutes}
-    if do == "forget":
-        forget_everywhere(home, asked, preview=False)
-        facts.forget_pictures()
-        return _back("/recordings")
-    seen = forget_everywhere(home, asked, preview=True)
-    return _show(
-        request, token, "forget.html", "/recordings", minutes=minutes, pieces=seen
-    )
+    forget_everywhere(facts.who.home, {"since": since})
+    facts.forget_pictures()
+    return _back("/recordings")
 
 
 @router.post("/send")

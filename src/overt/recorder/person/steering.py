@@ -360,7 +360,8 @@ class PersonSteering:
             until_ns = None
         found = [told(one) for one in pieces(home, since_ns, until_ns)]
         if arguments.get("preview"):
-            return {"pieces": found, "forgotten": 0, "segments": []}
+            since = str(since_ns)
+            return {"pieces": found, "forgotten": 0, "segments": [], "since": since}
         gone = forget(home, since_ns, until_ns)
         if until_ns is None:
             self._forget_since_ns, self._task = since_ns, None

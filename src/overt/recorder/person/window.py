@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING, Any
 from overt.protocol.errors import OvertError
 from overt.recorder.person.control import ControlClient
 from overt.recorder.person.home import Home
-from overt.recorder.person.minutes import forget_everywhere, preview_text
+from overt.recorder.person.minutes import (
+    destroyed_text,
+    forget_everywhere,
+    preview_everywhere,
+    preview_text,
+)
 from overt.recorder.person.wishes import Never, add_never
 
 if TYPE_CHECKING:
@@ -139,9 +144,8 @@ class ControlWindow:
 
     def _preview(self, count: int) -> None:
         """Say what goes, and destroy it when that is confirmed."""
-        arguments: dict[str, Any] = {"minutes": count}
         try:
-            seen = forget_everywhere(self._home, arguments, preview=True)
+            seen, fixed = preview_everywhere(self._home, {"minutes": count})
         except OvertError as error:
             self._note.set(str(error))
             return
@@ -149,13 +153,13 @@ class ControlWindow:
             self._note.set(preview_text(seen))
             return
         ask = self._ask(preview_text(seen))
-        self._button(ask, "Destroy them", lambda: self._forget(ask, arguments), 0)
+        self._button(ask, "Destroy them", lambda: self._forget(ask, fixed), 0)
         self._button(ask, "Keep them", ask.winfo_toplevel().destroy, 1).focus_set()
 
     def _forget(self, ask: tk.Misc, arguments: dict[str, Any]) -> None:
         try:
-            gone = forget_everywhere(self._home, arguments, preview=False)
-            self._note.set(f"Destroyed: {len(gone)} minutes.")
+            gone = forget_everywhere(self._home, arguments)
+            self._note.set(destroyed_text(len(gone)))
         except OvertError as error:
             self._note.set(str(error))
         ask.winfo_toplevel().destroy()

@@ -293,16 +293,34 @@ def test_the_timeline_says_when_a_minute_goes_and_cuts_it(
     assert browser.get(f"/pictures/{minute}/0.png").status_code == 400
 
 
-def test_forgetting_shows_first_what_goes(
-    browser: Any, minute: str, consenting: SimpleNamespace
+def test_forgetting_shows_first_what_goes_and_destroys_just_that(
+    browser: Any,
+    minute: str,
+    consenting: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     csrf = _enter(browser)
     browser.get(f"/frames/{minute}/0.png")  # opened, and in memory
-    data = {"csrf": csrf, "minutes": "10"}
-    shown = browser.post("/forget", data=data, headers=_HERE)
-    assert "1 minute goes for good" in shown.text
+    asked = {"csrf": csrf, "minutes": "10"}
+    shown = browser.post("/forget", data=asked, headers=_HERE).text
+    assert "1 minute goes for good" in shown
     assert len(consenting.home.spool.entries()) == 1
-    data["do"] = "forget"
-    assert browser.post("/forget", data=data, headers=_HERE).status_code == 303
+    (since,) = re.findall(r'name="since" value="(\d+)"', shown)
+    later_ns = time.time_ns() + 3600 * 10**9  # who was shown it had a cup of tea
+    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
+    data = {"csrf": csrf, "since": since}
+    assert browser.post("/forgotten", data=data, headers=_HERE).status_code == 303
     assert consenting.home.spool.entries() == []
     assert browser.get(f"/frames/{minute}/0.png").status_code == 400
+
+
+def test_a_wrong_address_or_form_says_what_to_do(browser: Any) -> None:
+    csrf = _enter(browser)
+    lost = browser.get("/nothing")
+    assert (lost.status_code, "There is no such page." in lost.text) == (404, True)
+    wrong = browser.post("/recordings", headers=_HERE)
+    assert (wrong.status_code, "use its form" in wrong.text) == (405, True)
+    for since in ("", "yesterday", "9" * 30):
+        data = {"csrf": csrf, "since": since}
+        answer = browser.post("/forgotten", data=data, headers=_HERE)
+        assert (answer.status_code, "lacks a field" in answer.text) == (400, True)

@@ -10,6 +10,7 @@ import pytest
 
 from overt.protocol.errors import CaptureError
 from overt.recorder.person.home import Home
+from overt.recorder.person.minutes import Preview
 from overt.recorder.person.wishes import Never, read_wishes
 
 tk = pytest.importorskip("tkinter", reason="Tk is a package of its own")
@@ -58,15 +59,19 @@ class Bench:
 
         self.recorder, self.forgotten = Recorder(), []
         patch.setattr(window, "ControlClient", lambda *_: self.recorder)
+        patch.setattr(window, "preview_everywhere", self._preview)
         patch.setattr(window, "forget_everywhere", self._forget)
         self.root = tk.Tk(screenName=screen, className="overt-control")
         self.made = window.ControlWindow(self.root, home, screen)
         self.root.update()
 
-    def _forget(self, _: Home, arguments: Any, *, preview: bool) -> list[Any]:
-        if not preview:
-            self.forgotten.append(arguments)
-        return [MINUTE] if arguments["minutes"] > 1 else []
+    def _preview(self, _: Home, arguments: Any) -> Preview:
+        found = [MINUTE] if arguments["minutes"] > 1 else []
+        return Preview(found, {"since": "7"})
+
+    def _forget(self, _: Home, arguments: Any) -> list[Any]:
+        self.forgotten.append(arguments)
+        return [MINUTE]
 
     def buttons(self) -> dict[str, Any]:
         found, look = {}, [self.root]
@@ -117,8 +122,8 @@ def test_forgetting_asks_once_and_shows_what_goes(bench: Bench) -> None:
     assert bench.forgotten == []
     bench.press("10")
     bench.press("Destroy them")
-    assert bench.forgotten == [{"minutes": 10}]
-    assert bench.note == "Destroyed: 1 minutes."
+    assert bench.forgotten == [{"since": "7"}]
+    assert bench.note == "1 minute is destroyed."
 
 
 def test_a_window_is_excluded_for_good(bench: Bench) -> None:
