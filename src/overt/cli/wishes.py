@@ -52,7 +52,7 @@ def site(host: str, level: str, *, as_json: bool) -> None:
     from overt.protocol.records import Level
     from overt.recorder.person.wishes import Never
 
-    _add(Never(site=host.lower().strip("."), level=Level(level)), as_json=as_json)
+    _add(Never(site=host, level=Level(level)), as_json=as_json)
 
 
 @never.command(epilog=_EXITS)

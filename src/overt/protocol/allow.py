@@ -27,8 +27,13 @@ _PRIVATE_TITLES: Final = (
     "incognito", "private browsing", "inprivate", "inkognito", "privates fenster",
     "privater modus",
 )  # fmt: skip
-# escapes of dot, slash, backslash and percent sign, and what no URL holds as it is
-_ODD_PATH: Final = re.compile(r"\.\.|\\|%2e|%2f|%5c|%25|[\x00-\x20\x7f]", re.IGNORECASE)
+# escapes of slash, backslash and percent sign, and of signs that need none (RFC 3986,
+# 6.2.2.2); an empty segment; what no URL holds as it is. Each could name a page in
+# another way than the rule that is stricter about it.
+_ODD_PATH: Final = re.compile(
+    r"\.\.|\\|%2[def5]|%5[cf]|%7e|%3\d|%[46][1-9a-f]|%[57][0-9a]|[^:/]//|[\x00-\x20\x7f]",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,11 +57,21 @@ def test_pages_below_the_prefix_match(url: str) -> None:
         PREFIX + "/pages/%252e%252e/private",
         PREFIX + "/pages\\..\\private",
         PREFIX + "/pages/\t/x",
+        PREFIX + "/pages//private",
+        PREFIX + "/pages/%70rivate",
+        PREFIX + "/pages/privat%65",
+        PREFIX + "/pages/a%2Db",
+        PREFIX + "/pages/a%5Fb%7E%31",
         PREFIX + "/pages/ x",
     ],
 )
 def test_other_pages_do_not_match(url: str | None) -> None:
     assert not PAGES.matches("chromium", url, "")
+
+
+def test_escapes_that_a_page_needs_match() -> None:
+    for name in ("a%20b", "%C3%BC", "a%3Fb", "a%23", "a%2Cb", "a%40b", "%5Bx%5D"):
+        assert PAGES.matches("chromium", f"{PREFIX}/pages/{name}", "")
 
 
 def test_a_host_prefix_ends_at_the_hosts_border() -> None:

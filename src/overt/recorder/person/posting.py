@@ -2,9 +2,10 @@
 
 Input: approved segments, the participant's wishes, the time. Output: segments at the
 vault, if their owner asked for it with `overt limits --daily`. Each has waited for the
-hold-back period; the moment is drawn anew each day; the day's volume stays within its
-budget; over a connection that costs by volume nothing leaves. A failure waits for the
-next day. It approves nothing.
+hold-back period since it was approved; the moment is drawn anew each day, and what is
+ready later waits for the next; the day's volume stays within its budget; over a
+connection that costs by volume nothing leaves. A failure waits for the next day. It
+approves nothing.
 """
 
 from __future__ import annotations
@@ -78,14 +79,23 @@ def keep(home: Home, plan: Plan) -> None:
 
 
 def ripe(
-    entries: Sequence[SpoolEntry], wishes: Wishes, now_s: int, sent_bytes: int
+    entries: Sequence[SpoolEntry], wishes: Wishes, at_s: int, sent_bytes: int
 ) -> list[SpoolEntry]:
-    """Return what may leave now, oldest first, within the day's budget."""
-    waited_ns = (now_s - wishes.hold_back_h * 3600) * 10**9
+    """Return what may leave, oldest first, within the day's budget.
+
+    Args:
+        entries: What is in the spool.
+        wishes: How long it waits after its end and its approval, and how much may go.
+        at_s: The day's moment, Unix seconds: what has waited long enough only later
+            leaves tomorrow, so that no time of sending tells one of recording.
+        sent_bytes: How much has left today.
+    """
+    waited_ns = (at_s - wishes.hold_back_h * 3600) * 10**9
     room = wishes.budgets.upload_mb_day * 10**6 - sent_bytes
     chosen = []
     for entry in entries:
-        if entry.state is not SpoolState.APPROVED or entry.until_utc_ns > waited_ns:
+        begun_ns = max(entry.until_utc_ns, entry.since_utc_ns)
+        if entry.state is not SpoolState.APPROVED or begun_ns > waited_ns:
             continue
         room -= entry.size_bytes
         if wishes.budgets.upload_mb_day and room < 0:
@@ -139,7 +149,7 @@ class DailySender:
         plan = plan_for(home, now_s)
         if now_s < plan.at_s or (is_metered() and not wishes.budgets.on_metered):
             return []
-        chosen = ripe(home.spool.entries(), wishes, now_s, plan.sent_bytes)
+        chosen = ripe(home.spool.entries(), wishes, plan.at_s, plan.sent_bytes)
         sent = []
         for one in self._sender.send([entry.segment for entry in chosen]):
             sent.append(one.segment)

@@ -36,7 +36,8 @@ class Never:
 
     Attributes:
         app: Window class, a case-insensitive glob; empty for any.
-        site: Host of a page, its subdomains included; empty for any.
+        site: Host of a page, its subdomains included, as browsers tell it (punycode);
+            empty for any.
         title: The whole title of a window; empty for any.
         level: The most that may be recorded of it.
     """
@@ -112,7 +113,7 @@ def is_browser(app: str) -> bool:
 
 def _is_of(url: str, site: str) -> bool:
     try:
-        host = urlsplit(url).hostname or ""
+        host = (urlsplit(url).hostname or "").rstrip(".")
     except ValueError:
         return True
     return host == site or host.endswith("." + site)
@@ -142,6 +143,23 @@ def write_wishes(home: Home, wishes: Wishes) -> None:
     write_paper(home.wishes, asdict(wishes))
 
 
+def site_of(host: str) -> str:
+    """Return a host as browsers tell it: small letters, punycode, no dot at its end.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        found = host.strip(".").encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        found = ""
+    if not _HOST.fullmatch(found):
+        raise UsageError(
+            f"{host!r:.60} is no host name.", remedy="Write it like: example.org"
+        )
+    return found
+
+
 def add_never(home: Home, wish: Never) -> Wishes:
     """Add a wish and return all.
 
@@ -150,10 +168,8 @@ def add_never(home: Home, wish: Never) -> Wishes:
     """
     if not (wish.app.strip("*? ") or wish.site or wish.title):
         raise UsageError("Name an app, a site or a window.")
-    if wish.site and not _HOST.fullmatch(wish.site):
-        raise UsageError(
-            f"{wish.site!r:.60} is no host name.", remedy="Write it like: example.org"
-        )
+    if wish.site:
+        wish = replace(wish, site=site_of(wish.site))
     if len(wish.app) > _MOST_TEXT or len(wish.title) > _MOST_TEXT:
         raise UsageError(f"A name has at most {_MOST_TEXT} characters.")
     wishes = read_wishes(home)

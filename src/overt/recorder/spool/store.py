@@ -63,6 +63,8 @@ class SpoolEntry:
         size_bytes: Size of its file.
         state: What became of it.
         receipt: The vault's signed receipt, once sent.
+        since_utc_ns: When that was noted, UTC nanoseconds since 1970; 0 where nothing
+            was.
     """
 
     segment: str
@@ -73,6 +75,7 @@ class SpoolEntry:
     size_bytes: int
     state: SpoolState
     receipt: Json | None = None
+    since_utc_ns: int = 0
 
 
 class Spool:
@@ -198,7 +201,14 @@ class Spool:
             facts.st_size,
             state,
             receipt,
+            self._noted_ns(segment),
         )
+
+    def _noted_ns(self, segment: str) -> int:
+        try:
+            return self._state_file(segment).stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
 
     def _state(self, segment: str) -> tuple[SpoolState, Json | None]:
         try:

@@ -1,5 +1,7 @@
 """What leaves by itself: approved, held back, within budget, at a drawn moment."""
 
+import os
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,6 +39,9 @@ def test_only_what_was_approved_and_waited_is_ripe_within_the_budget() -> None:
 
     assert names(Wishes()) == ["seg_30", "seg_28", "seg_27"]
     assert names(Wishes(hold_back_h=0))[-1] == "seg_23"
+    just_approved = replace(entries[0], since_utc_ns=(NOW_S - 3600) * 10**9)
+    assert ripe([just_approved], Wishes(), NOW_S, 0) == []
+    assert ripe([just_approved], Wishes(hold_back_h=1), NOW_S, 0) == [just_approved]
     small = Wishes(budgets=Budgets(upload_mb_day=2))
     assert names(small) == ["seg_30", "seg_28"]
     assert names(small, sent_bytes=1_500_000) == []
@@ -70,6 +75,7 @@ def test_it_sends_by_itself_only_when_asked_to(
     )  # fmt: skip
     who.home.spool.begin(header, who.identity.own.public).close()
     who.home.spool.set_state(header.segment, SpoolState.WAITING)
+    state = who.home.spool.folder / f"{header.segment}.state.json"
     daily = DailySender(
         Sender(who.home, who.identity, who.enrolment, who.programme, who.client)
     )
@@ -80,11 +86,15 @@ def test_it_sends_by_itself_only_when_asked_to(
     write_wishes(who.home, Wishes(sends_daily=True))
     assert daily.look(evening_s) == []  # not approved
     review.approve(who.home.spool, [header.segment])
+    os.utime(state, (NOW_S - 24 * 3600, NOW_S - 24 * 3600))  # approved a day ago
     metered = True
     assert daily.look(evening_s) == []
     metered = False
     moment_s = plan_for(who.home, evening_s).at_s
     assert daily.look(moment_s - 1) == []
+    os.utime(state, (moment_s - 86_399,) * 2)  # has waited only after the moment
+    assert daily.look(moment_s + 3600) == []
+    os.utime(state, (moment_s - 86_400,) * 2)
     assert vault.segments == {}
     assert daily.look(moment_s) == [header.segment]
     assert len(vault.segments[header.segment]) > 65_536

@@ -72,6 +72,17 @@ def test_a_site_is_off_with_its_subdomains_and_while_the_page_is_unknown(
     assert rules.level_for("Editor", None, "x") is Level.CLEAR
 
 
+@pytest.mark.parametrize("host", ["M\u00fcnchen.example.", "xn--MNCHEN-3ya.example"])
+def test_a_site_is_the_same_however_it_is_written(home: Home, host: str) -> None:
+    add_never(home, Never(site=host))
+    rules = allow(home)
+    for told in ("xn--mnchen-3ya.example", "a.xn--mnchen-3ya.example."):
+        assert rules.level_for("Chromium", f"https://{told}/x", "x") is Level.OFF
+    for odd in ("a b.example", "\u2028", "https://example.org"):
+        with pytest.raises(UsageError, match="host name"):
+            add_never(home, Never(site=odd))
+
+
 def test_one_window_alone(home: Home) -> None:
     add_never(home, Never(app="Editor", title="diary.txt"))
     rules = allow(home)
