@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi.routing import APIRoute
+from sqlalchemy import delete, update
 
 from overt.protocol import grants, routes
 from overt.protocol.canonical import b64, canonical_bytes, parse_json, unb64
@@ -20,12 +21,16 @@ from overt.protocol.release import Released, ReleaseNames, read_release
 from overt.protocol.sealing import SealingKey
 from overt.protocol.signing import public_text, sign_document
 from overt.vault.broker import checked, picking, release
+from overt.vault.broker.denials import Denials
 from overt.vault.govern import gate, policy, requests, roster
 from overt.vault.govern.callers import Caller
 from overt.vault.store.rows import (
     AccessRequestRow,
     ApprovalRow,
+    ConsentRow,
+    DerivedRow,
     DeviceRow,
+    HaltRow,
     PersonKeyRow,
     ProgrammeRow,
 )
@@ -398,3 +403,91 @@ def test_two_releases_do_not_match_up_by_any_name(stack: Stack) -> None:
         for name in (one.person, one.id, one.session, one.consent_id)
     ]
     assert [name for name in called if any(name in data for data in taken)] == []
+
+
+def _deaf(*_: Any) -> None:
+    """Note nothing of what is ended."""
+
+
+@attack(instead(Denials, "_take", _deaf))
+def test_a_withdrawal_that_the_database_takes_back(stack: Stack) -> None:
+    world = stack.world()
+    ana = world.participant(b"of ana")
+    world.participant(b"of ben")
+    request = world.granted()
+    thing = world.derive(request)
+    assert world.register(thing).status_code == 200
+    assert sorted(world.opened(request)) == [b"of ana", b"of ben"]
+    world.withdraw(ana)
+    assert world.opened(request) == [b"of ben"]
+    with world.database.write() as session:
+        given = {"state": "given", "withdrawal": None, "withdrawal_receipt": None}
+        session.execute(update(ConsentRow).values(given))
+        session.execute(update(DerivedRow).values(state="open"))
+    assert world.opened(request) == [b"of ben"]
+    assert world.open(thing.derived).status_code == 403
+    world.start_again()  # nor is it forgotten by a restart
+    assert world.opened(request) == [b"of ben"]
+    world.consent(ana)  # who consents afresh is read again, for what is sent then
+    world.send(ana, b"later of ana")
+    assert sorted(world.opened(request)) == [b"later of ana", b"of ben"]
+
+
+@attack(instead(Denials, "_take", _deaf))
+def test_an_approval_that_the_database_puts_back(stack: Stack) -> None:
+    world = stack.world()
+    world.participant(b"recorded")
+    asked = world.ask()
+    for who in ("anna", "rita"):
+        assert world.approve(asked, who).status_code == 200
+    request, row = asked["id"], (asked["id"], "rita")
+    assert world.opened(request) == [b"recorded"]
+    with world.database.read() as session:
+        approval = session.get_one(ApprovalRow, row).document
+    assert world.approve(asked, "rita", decision="refuse").status_code == 200
+    assert refusal(world, request, "rob")
+    with world.database.write() as session:
+        held = session.get_one(ApprovalRow, row)
+        held.document, held.decision = approval, "approve"
+    assert refusal(world, request, "rob")
+    world.start_again()
+    assert refusal(world, request, "rob")
+    world.now_s += 1
+    assert world.approve(asked, "rita").status_code == 200  # who approves anew, does
+    assert world.opened(request) == [b"recorded"]
+
+
+@attack(instead(Denials, "_take", _deaf))
+def test_a_halt_that_the_database_takes_away(stack: Stack) -> None:
+    world = stack.world()
+    world.participant(b"recorded")
+    request = world.granted()
+    assert world.halt("stella").status_code == 200
+    with world.database.write() as session:
+        session.execute(delete(HaltRow))
+    for _ in range(2):
+        answer = world.release(request)
+        assert answer.status_code == 423
+        assert b"recorded" not in answer.content
+        world.start_again()
+    world.now_s += 60
+    assert world.halt("stella", "stan", state="running").status_code == 200
+    assert world.opened(request) == [b"recorded"]
+
+
+@attack(instead(Denials, "_take", _deaf))
+def test_an_older_programme_that_the_database_puts_back(stack: Stack) -> None:
+    world = stack.world()
+    world.participant(b"recorded")
+    request = world.granted()
+    kept = [one for one in world.body()["roster"] if one["name"] != "anna"]
+    document = world.programme(version=2, roster=kept)
+    assert world.call("stella", "POST", routes.PROGRAMME, document).status_code == 200
+    assert refusal(world, request, "rob")  # anna approved it
+    with world.database.write() as session:
+        session.execute(delete(ProgrammeRow).where(ProgrammeRow.version == 2))
+    for _ in range(2):
+        answer = world.release(request)
+        assert answer.status_code == 423
+        assert b"recorded" not in answer.content
+        world.start_again()

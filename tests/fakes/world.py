@@ -160,6 +160,7 @@ class World:
                 self.folder / "log",
                 self.services["log"],
                 TOKEN,
+                self.folder / "kms" / "denials",
                 clock=clock,
             )
         )
@@ -181,6 +182,10 @@ class World:
 
     def stop(self) -> None:
         self.kms.close()
+
+    def start_again(self) -> None:
+        self.stop()
+        self.start()
 
     def body(self, **changes: Any) -> dict[str, Any]:
         roster = [

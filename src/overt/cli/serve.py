@@ -201,6 +201,7 @@ def _broker(
             Path(places["log"]),
             read_service_key(data, "log"),
             read_token(folder),
+            folder / "denials",
         )
     )
 

@@ -93,6 +93,18 @@ def test_who_was_erased_after_the_backup_is_erased_again(
     assert len(list(world.objects.names())) == 1
 
 
+def test_who_withdrew_after_the_backup_is_not_read(
+    world: World, empty: Database, tmp_path: Path
+) -> None:
+    world.participant(b"stays")
+    leaves = world.participant(b"leaves")
+    request = world.granted()
+    take(world, tmp_path / "backup")
+    assert world.withdraw(leaves).status_code == 200
+    move(world, tmp_path / "backup", empty)
+    assert world.opened(request) == [b"stays"]
+
+
 def test_what_was_derived_opens_after_a_restore_unless_it_held_the_erased(
     world: World, empty: Database, tmp_path: Path
 ) -> None:

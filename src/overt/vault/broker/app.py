@@ -19,6 +19,7 @@ from overt.protocol import routes
 from overt.protocol.canonical import Json, canonical_bytes, parse_json
 from overt.protocol.errors import DataError, VaultError
 from overt.protocol.release import VERSION
+from overt.vault.broker.denials import Denials
 from overt.vault.broker.derived import Openings
 from overt.vault.broker.own import OwnReads
 from overt.vault.broker.people import People, public_digest
@@ -82,6 +83,7 @@ class Settings:
         log_folder: Where the log lies; no other process writes it.
         log_key: Signs checkpoints.
         service_token: What the vault server shows.
+        denials: The file of what was ended; it lies with the keys.
         origin: The log's name; made from the programme's id where empty.
         clock: Unix seconds now.
     """
@@ -93,6 +95,7 @@ class Settings:
     log_folder: Path
     log_key: Ed25519PrivateKey
     service_token: str
+    denials: Path
     origin: str = ""
     clock: Callable[[], float] = time.time
 
@@ -103,6 +106,7 @@ class _Parts:
     releases: Releases
     openings: Openings
     log: Log
+    denials: Denials
     clock: Callable[[], float]
 
 
@@ -118,12 +122,14 @@ def create_app(settings: Settings) -> FastAPI:
     """Return the broker's API; the log is recovered and rotations are finished first.
 
     Raises:
-        VaultError: Log, database or keyring do not agree; nothing is served.
+        VaultError: Log, database or keyring do not agree, or what was ended cannot be
+            read; nothing is served.
     """
     roster = Roster(settings.database, settings.anchor)
     origin = settings.origin or f"overt/{settings.anchor.programme}"
     log = Log(settings.log_folder, settings.log_key, origin, settings.database)
     witnessed = Witnessed(log.folder, origin, log.public, clock=settings.clock)
+    denials = Denials(settings.denials, settings.database)
     people = People(settings.database, settings.kms, settings.anchor.programme)
     releases = Releases(
         settings.database,
@@ -132,13 +138,16 @@ def create_app(settings: Settings) -> FastAPI:
         people,
         log,
         witnessed,
+        denials,
         settings.clock,
     )
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.gate = Gate(
         settings.database, roster, settings.service_token, settings.clock
     )
-    app.state.parts = _Parts(people, releases, Openings(releases), log, settings.clock)
+    app.state.parts = _Parts(
+        people, releases, Openings(releases), log, denials, settings.clock
+    )
     _add_routes(app)
     answer_refusals(app)
     return app
@@ -259,7 +268,7 @@ def append(body: Body, parts: Parts) -> Json:
     for entry in entries:
         if not isinstance(entry, dict) or entry.get("kind") not in SERVER_KINDS:
             raise DataError("A log entry is of a kind that the server may not write.")
-    return {"indices": parts.log.append([canonical_bytes(entry) for entry in entries])}
+    return {"indices": parts.denials.append(parts.log, entries)}
 
 
 def erase(body: Body, parts: Parts) -> Json:

@@ -79,7 +79,7 @@ class Openings:
         picks = self._in_force(row, derived, programme)
         judge = Judge(
             *(self.releases.database, programme, caller, grant),
-            *(int(self.releases.clock()), {}),
+            *(int(self.releases.clock()), {}, self.releases.denials.ended),
         )
         if not all(judge.allows(pick) for pick in picks):
             raise GovernError(f"{derived_id} holds what may no longer be read.")

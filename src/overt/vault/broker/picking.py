@@ -20,7 +20,7 @@ from overt.vault.govern.policy import Reading, SegmentFacts, may_read
 from overt.vault.store.rows import DeviceRow, PersonRow, SegmentRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from overt.protocol.grants import Grant
     from overt.protocol.programme import Programme
@@ -123,6 +123,7 @@ class Judge:
         now_s: Unix seconds.
         asked: The policy's answers to this caller, by all that it was asked; where
             nothing has changed since, it is not asked again.
+        ended: Digests of consent records that were withdrawn, whatever their rows say.
     """
 
     database: Database
@@ -131,6 +132,7 @@ class Judge:
     grant: Grant
     now_s: int
     asked: dict[tuple[SegmentFacts, Reading], bool]
+    ended: Collection[str]
 
     def __post_init__(self) -> None:
         self._answers: dict[tuple[str, str, str, str], bool] = {}
@@ -153,7 +155,7 @@ class Judge:
         facts = SegmentFacts(
             pick.segment,
             erased=state != "active",
-            withdrawn=agreed.withdrawn,
+            withdrawn=agreed.withdrawn or agreed.digest in self.ended,
             purposes=agreed.purposes,
             covered=_covered(pick.person, agreed, self.grant),
         )

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from overt.protocol.canonical import Json
     from overt.protocol.grants import Grant
     from overt.protocol.programme import Programme
+    from overt.vault.broker.denials import Denials
     from overt.vault.broker.people import People
     from overt.vault.govern.callers import Caller
     from overt.vault.govern.policy import Reading, SegmentFacts
@@ -86,6 +87,7 @@ class Releases:
         people: Vault keys.
         log: The log, of which this process is the only writer.
         witnessed: Heads that the programme's witnesses have cosigned.
+        denials: What was ended, whatever the rows say.
         clock: Unix seconds now.
         checked: Segments whose device's signature was verified before.
         grants: Grants whose signatures were verified before.
@@ -97,6 +99,7 @@ class Releases:
     people: People
     log: Log
     witnessed: Witnessed
+    denials: Denials
     clock: Callable[[], float] = time.time
     checked: Checked = field(default_factory=Checked)
     grants: Known[Grant] = field(default_factory=Known)
@@ -147,7 +150,10 @@ class Releases:
             NotFoundError: There is no such request.
         """
         programme, now_s = self.running(), int(self.clock())
-        grant = grant_for(self.database, request_id, programme, now_s, self.grants)
+        ended = self.denials.ended
+        grant = grant_for(
+            self.database, request_id, programme, now_s, self.grants, ended
+        )
         if grant.request.requester != caller.name:
             raise GovernError(f"Request {request_id} is somebody else's.")
         return programme, grant
@@ -159,7 +165,12 @@ class Releases:
             HaltedError: It is halted.
         """
         programme = self.roster.programme()
-        state = current_state(self.database, programme)
+        if programme.version < self.denials.version:
+            raise HaltedError(
+                f"Version {self.denials.version} of the programme was put into force,"
+                f" and version {programme.version} is on record."
+            )
+        state = current_state(self.database, programme, self.denials.order)
         if state.halted:
             raise HaltedError(f"The programme is halted: {state.reason}")
         return programme
@@ -167,7 +178,8 @@ class Releases:
     def _judge(self, order: _Order, programme: Programme) -> Judge:
         now_s = int(self.clock())
         return Judge(
-            *(self.database, programme, order.caller, order.grant, now_s, order.asked)
+            *(self.database, programme, order.caller, order.grant, now_s, order.asked),
+            self.denials.ended,
         )
 
     def _note(self, order: _Order, segments: int) -> Callable[[Session], None]:

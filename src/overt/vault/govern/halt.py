@@ -54,14 +54,22 @@ class State:
         return self.state == "halted"
 
 
-def current_state(database: Database, programme: Programme) -> State:
+def current_state(database: Database, programme: Programme, last: str = "") -> State:
     """Return the state by the newest order whose signatures hold.
 
     An order that somebody puts back after a newer one changes nothing: the time that
     was signed decides, and at the same time the halt.
+
+    Args:
+        database: Rows.
+        programme: The programme in force.
+        last: SHA-256 of the last order that is known of; where it is not on record any
+            more the programme counts as halted.
     """
     with database.look() as connection:
         rows = connection.execute(_DOCUMENTS, {"id": programme.programme}).all()
+    if last and all(sha256_hex(row.document) != last for row in rows):
+        return State("halted", "The last order is not on record any more.")
     orders = [_order(row.document, programme) for row in rows]
     if orders and orders[-1] is None:
         return State("halted", "The newest order on record does not verify.")
