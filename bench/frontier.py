@@ -245,7 +245,9 @@ def _ratio(one: dict[str, Any], clear: dict[str, Any]) -> dict[str, float | None
 def _planted(runs: dict[str, Run], level: str) -> dict[str, int | None]:
     """Search a dataset for what the worker typed while it was recorded.
 
-    In all its texts, and by OCR in frames that follow typing: there it stood.
+    In all its texts, and by OCR in frames that follow typing: there it stood. A short
+    value can stand in a longer fake by chance: the same letters in another order tell
+    how often.
     """
     run, job = _job(runs, level)
     typed = {
@@ -259,14 +261,22 @@ def _planted(runs: dict[str, Run], level: str) -> dict[str, int | None]:
         urls = servers.vault, servers.broker
         maker = open_maker(job, *urls, run.key("rene"), run.passphrase_file)
         dataset = open_dataset(job / DATASET, maker.open(job / DATASET))
-    found = [item for item in scan_dataset(dataset, values) if item.kind == "canary"]
+    rng = Random(_SEED)  # noqa: S311 - a measurement
+    jumbled = ["".join(rng.sample(value, len(value))) for value in values]
     seen, read = _read_in_frames(dataset, values)
     return {
         "values": len(values),
-        "found": len({item.canary for item in found}),
+        "found": _found(dataset, values),
+        "found_by_chance": _found(dataset, jumbled),
         "frames": seen,
         "read_in_frames": read,
     }
+
+
+def _found(dataset: Dataset, values: Sequence[str]) -> int:
+    """Return how many values stand in a dataset's texts, parts of words included."""
+    found = scan_dataset(dataset, values)
+    return len({item.canary for item in found if item.kind == "canary"})
 
 
 def _read_in_frames(dataset: Dataset, values: Sequence[str]) -> tuple[int, int | None]:

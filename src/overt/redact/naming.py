@@ -32,10 +32,11 @@ _WHOLE: Final = frozenset(
 # Rules of other words mask some of them, for what they may mean elsewhere.
 INTERFACE: Final = frozenset(
     (
+        *("clicking", "selecting", "pressing", "typing", "entering", "closing"),
         *("click", "select", "enter", "type", "open", "choose", "press"),
         *("submit", "cancel", "close", "save", "delete", "search", "send"),
         *("continue", "login", "logout", "button", "field", "text", "list"),
-        *("tab", "link", "checkbox", "dialog", "box", "menu", "window"),
+        *("x", "tab", "link", "checkbox", "dialog", "box", "menu", "window"),
         *("labeled", "labelled", "following", "item", "items", "option"),
         *("options", "number", "page", "form", "value", "klicke", "wähle"),
         *("öffne", "schließe", "speichere", "löschen", "senden", "suchen"),
@@ -46,6 +47,15 @@ INTERFACE: Final = frozenset(
         *("envoyer", "rechercher", "annuler", "bouton", "champ", "liste"),
         *("lien", "fenêtre", "clique", "escolha", "abra", "digite", "salvar"),
         *("pesquisar", "botão", "ligação", "janela"),
+    )
+)
+# Small words of an instruction, none of them part of names ("de", "van", "la").
+_LINKS: Final = frozenset(
+    (
+        *("the", "a", "an", "on", "in", "into", "to", "of", "from", "by", "at"),
+        *("and", "with", "for", "der", "die", "das", "den", "dem", "ein", "eine"),
+        *("einen", "auf", "aus", "mit", "und", "en", "un", "una", "y", "con"),
+        *("sur", "dans", "une", "et", "avec", "em", "um", "uma", "e", "com"),
     )
 )
 _WORD = re.compile(r"\S+")
@@ -142,9 +152,13 @@ class Naming:
     def _words(self, text: str, earlier: Sequence[str] = ()) -> list[tuple[str, str]]:
         """Return words and whole values, each with its kind; "": it may be read."""
         found = list(self._judged(text, earlier))
-        return [
+        plain = [
             (word, "" if kind and _is_interface(found, place) else kind)
             for place, (word, kind) in enumerate(found)
+        ]
+        return [
+            (word, "" if kind and _is_link(plain, place) else kind)
+            for place, (word, kind) in enumerate(plain)
             if any(letter.isalnum() for letter in word)
         ]
 
@@ -205,6 +219,16 @@ def _is_interface(words: Sequence[tuple[str, str]], place: int) -> bool:
         and _core(word)[1].lower() not in INTERFACE
         for word, kind in beside
     )
+
+
+def _is_link(words: Sequence[tuple[str, str]], place: int) -> bool:
+    """Whether a masked word is a small one beside a word of every interface."""
+    word, kind = words[place]
+    if kind in _WHOLE or word not in _LINKS:
+        return False
+    beside = [words[at] for at in (place - 1, place + 1) if 0 <= at < len(words)]
+    shown = [_core(word)[1].lower() for word, kind in beside if not kind]
+    return any(one in INTERFACE for one in shown)
 
 
 def _core(word: str) -> tuple[str, str, str]:

@@ -99,3 +99,21 @@ def test_no_part_of_a_word_is_revealed(before: str, value: str, after: str) -> N
     if value not in before + after:
         assert value not in naming.show(text, words=True)
         assert value not in naming.goal(text)
+
+
+def strict(text: str) -> list[Span]:
+    """Reveal nothing."""
+    return [(*word.span(), "OTHER") for word in re.finditer(r"\w+", text)]
+
+
+def test_small_words_of_an_instruction_stay_beside_words_of_every_interface() -> None:
+    goal = 'Close the dialog box by clicking the "x".'
+    assert Naming(strict).goal(goal) == goal
+    assert Naming(strict).goal("Click on Tab 7") == "Click on Tab [OTHER_1:short]"
+    for told, said in (
+        ("Ask the baker", "[OTHER_1:short] [OTHER_2:short] [OTHER_3:medium]"),
+        ("click de Cruz", "click [OTHER_1:short] [OTHER_2:short]"),
+        ("click The Cruz", "click [OTHER_1:short] [OTHER_2:short]"),
+        ("Anna of Tom", "[OTHER_1:short] [OTHER_2:short] [OTHER_3:short]"),
+    ):
+        assert Naming(strict).goal(told) == said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -219,6 +220,29 @@ def test_words_of_a_line_are_written_as_one() -> None:
     assert [box[0] // 64 for box in boxes] == [0, 3]
     x, _, width, _ = boxes[0]
     assert 0 <= x < x + width <= 112
+
+
+@pytest.mark.parametrize(
+    ("size", "text", "has_cross"),
+    [((20, 20), "", True), ((20, 20), "X", False), ((54, 21), "", False),
+     ((40, 40), "", False)],
+)  # fmt: skip
+def test_a_small_square_button_without_words_shows_a_picture(
+    size: tuple[int, int], text: str, *, has_cross: bool
+) -> None:
+    frame = np.full((80, 80, 3), 255, np.uint8)
+    width, height = size
+    frame[20 : 20 + height, 20 : 20 + width] = COVER
+    button = TextRun(20, 20, width, height, "push button", text, 12, (0, 0, 0), GROUND)
+    drawn, boxes = draw(frame, [replace(button, text=""), button], {})
+    inside = drawn[22 : 18 + height, 22 : 18 + width].max(2) < 99
+    assert len(boxes) == bool(text)
+    middle = bool(inside[height // 2 - 2, width // 2 - 2])
+    if not text:
+        assert inside.any() == middle == has_cross
+    else:  # no picture under the words
+        alone = draw(frame, [button], {})[0][22 : 18 + height, 22 : 18 + width]
+        assert (drawn[22 : 18 + height, 22 : 18 + width] == alone).all()
 
 
 @settings(deadline=None, max_examples=40)

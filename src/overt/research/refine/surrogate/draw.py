@@ -40,6 +40,9 @@ _AROUND_PX: Final = 24
 _FIELD_PX: Final = 4
 _RING: Final = (16, 16, 16)
 _SPACE_PX: Final = 8
+_BUTTON: Final = "push button"
+_ICON_PX: Final = 28  # the largest button that holds a picture alone
+_UNEVEN_PX: Final = 6
 _EDGELESS: Final = frozenset({"list item", "menu item", "check menu item"})
 
 
@@ -76,15 +79,25 @@ def draw(
     for run in runs:
         if not run.text and run.role not in _EDGELESS:
             _edge(pen, run, has_focus=_box(run) == focus)
-    boxes = []
-    ink = _ink(runs)
+    boxes = _write_all(image, runs, typed)
+    free = covered | _plain(frame, runs)
+    return np.where(free[:, :, None], np.asarray(image), frame), boxes
+
+
+def _write_all(
+    image: Image.Image, runs: Sequence[TextRun], typed: dict[Box, str]
+) -> list[Box]:
+    """Write each run's text, or what was typed into it; return the boxes."""
+    boxes, ink = [], _ink(runs)
+    labelled = {_box(run) for run in runs if run.text}
     for run in _joined(runs):
         if run.text:
             boxes.append(_write(image, run, run.text))
         elif text := typed.get(_box(run)):
             boxes.append(_write(image, replace(run, ink=ink), text))
-    free = covered | _plain(frame, runs)
-    return np.where(free[:, :, None], np.asarray(image), frame), boxes
+        elif _is_icon(run) and _box(run) not in labelled:
+            _cross(ImageDraw.Draw(image), run)
+    return boxes
 
 
 def _box(run: TextRun) -> Box:
@@ -172,6 +185,22 @@ def _goes_on(line: TextRun, run: TextRun) -> bool:
         and run.x_px >= line.x_px
         and run.x_px <= line.x_px + line.width_px + _SPACE_PX
     )
+
+
+def _is_icon(run: TextRun) -> bool:
+    """Whether a button is as small and square as those that hold a picture alone."""
+    sides = run.width_px, run.height_px
+    square = max(sides) - min(sides) <= _UNEVEN_PX
+    return run.role == _BUTTON and square and max(sides) <= _ICON_PX
+
+
+def _cross(pen: ImageDraw.ImageDraw, run: TextRun) -> None:
+    """Draw a cross: which picture stood there nobody told, and most of them close."""
+    reach = max(2, round(min(run.width_px, run.height_px) * 0.2))
+    x, y = run.x_px + run.width_px // 2, run.y_px + run.height_px // 2
+    for way in (1, -1):
+        ends = (x - reach, y - way * reach, x + reach, y + way * reach)
+        pen.line(ends, fill=run.ink, width=3)
 
 
 def _edge(pen: ImageDraw.ImageDraw, run: TextRun, *, has_focus: bool) -> None:
