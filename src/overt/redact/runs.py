@@ -34,7 +34,11 @@ CONTROLS: Final = frozenset(
 ENTRIES: Final = frozenset({"entry", "password text", "spin button"})
 # What holds others and may have a ground of its own.
 CONTAINERS: Final = frozenset(
-    {"document web", "document frame", "frame", "window", "panel", "section", "filler"}
+    {
+        *("document web", "document frame", "frame", "window", "panel", "section"),
+        *("filler", "dialog", "alert", "grouping", "form", "landmark", "tool bar"),
+        *("page tab list", "menu bar", "table", "list", "article", "scroll pane"),
+    }
 )
 _WORDED: Final = frozenset({"static", "label", "text", "link", "heading", "paragraph"})
 _MOST_RUNS = 400
@@ -49,6 +53,9 @@ _RISING = re.compile(r"[^acegmnopqrsuvwxyz\W]")
 _SIZES_PX = np.array([8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 24, 32, 48, 64, 96, 144])
 _EDGE_PX = 3
 _LEAST_PX = (96, 40)  # width and height of a container that is told
+_BAR_PX = 16  # or of one that goes across most of what holds it
+_ACROSS = 0.8
+_BORDER = 0.7  # of the pixels round a box have the colour of its border
 _LEAST_LETTER_PX = 4
 
 
@@ -80,24 +87,45 @@ def runs_of(
 def _grounds(nodes: Iterable[Node], screen: Pixels) -> list[TextRun]:
     """Return the containers that look other than what they stand in.
 
-    One that is no larger than a line of text may have the width of a text: left out.
+    The ink is the colour of the border; without one it is the ground. One that is no
+    larger than a line of text may have the width of a text: it is left out, unless it
+    goes across what holds it, as title bars do.
     """
     found: list[TextRun] = []
+    holders: list[Box] = []
     for node in nodes:
         x, y, width, height = box = _box(node, screen) or (0, 0, 0, 0)
-        if node[0] not in CONTAINERS or width < _LEAST_PX[0] or height < _LEAST_PX[1]:
+        if node[0] not in CONTAINERS or width < _LEAST_PX[0] or height < _BAR_PX:
             continue
-        ground = colours(screen[y : y + height, x : x + width])[1]
-        around = [run for run in found if _holds(run, box)]
-        if not around or around[-1].ground != ground:
-            found.append(TextRun(*box, str(node[0]), "", 0, ground, ground))
+        room_px = [one[2] for one in holders if _is_within(box, one)]
+        holders.append(box)
+        is_across = bool(room_px) and width >= _ACROSS * room_px[-1]
+        if height < _LEAST_PX[1] and not is_across:
+            continue
+        part = screen[y : y + height, x : x + width]
+        ground, border = colours(part)[1], _border(part)
+        around = [run for run in found if _is_within(box, _box_of(run))]
+        if not around or around[-1].ground != ground or border not in {None, ground}:
+            found.append(TextRun(*box, str(node[0]), "", 0, border or ground, ground))
     return found
 
 
-def _holds(run: TextRun, box: Box) -> bool:
-    x, y, width, height = box
-    across = run.x_px <= x and x + width <= run.x_px + run.width_px
-    return across and run.y_px <= y and y + height <= run.y_px + run.height_px
+def _border(part: Pixels) -> Rgb | None:
+    """Return the one colour of the outermost pixels of a box, corners left out."""
+    sides = (part[0, 4:-4], part[-1, 4:-4], part[4:-4, 0], part[4:-4, -1])
+    ring = np.concatenate(sides)
+    colour = _usual(ring)
+    same = (np.abs(ring.astype(np.int16) - colour).max(1) <= _COLOUR_STEP).mean()
+    return colour if same >= _BORDER else None
+
+
+def _box_of(run: TextRun) -> Box:
+    return run.x_px, run.y_px, run.width_px, run.height_px
+
+
+def _is_within(box: Box, outer: Box) -> bool:
+    across = outer[0] <= box[0] and box[0] + box[2] <= outer[0] + outer[2]
+    return across and outer[1] <= box[1] and box[1] + box[3] <= outer[1] + outer[3]
 
 
 def _lines(nodes: Sequence[Node]) -> list[Node]:

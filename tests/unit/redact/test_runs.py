@@ -80,6 +80,26 @@ def test_a_ground_is_told_where_it_is_another_than_around() -> None:
     assert {run.text for run in found} == {""}
 
 
+def test_a_border_and_a_bar_across_are_told() -> None:
+    screen = np.full((300, 400, 3), 255, np.uint8)
+    screen[60:190, 40:200] = 170
+    screen[61:189, 41:199] = 255
+    screen[66:86, 46:194] = 238
+    page = ["document web", "", 0, 0, 400, 300, []]
+    dialog = ["dialog", "Orders of Anna", 40, 60, 160, 130, []]
+    bar = ["section", "", 46, 66, 148, 20, []]
+    chip = ["section", "", 50, 100, 100, 20, []]  # may be as wide as its text
+    screen[100:120, 50:150] = 204
+    found = runs(screen, page, dialog, bar, chip)
+    told = [(run.role, run.y_px, run.ink[0], run.ground[0]) for run in found]
+    assert told == [
+        ("document web", 0, 255, 255),
+        ("dialog", 60, 170, 255),
+        ("section", 66, 238, 238),
+    ]
+    assert {run.text for run in found} == {""}
+
+
 @pytest.mark.parametrize("text", ["Submit", "Copy", "Okay", "nexus"])
 def test_letters_tell_the_size_of_a_label(text: str) -> None:
     font = ImageFont.load_default(16)

@@ -210,6 +210,17 @@ def test_what_was_masked_stands_on_the_ground_of_its_container() -> None:
     assert (shown[110, 190] == 90).all()
 
 
+def test_a_container_has_its_border() -> None:
+    frame = np.full((120, 200, 3), COVER, np.uint8)
+    page = TextRun(0, 0, 200, 120, "document web", "", 0, (255,) * 3, (255,) * 3)
+    dialog = TextRun(20, 20, 120, 60, "dialog", "", 0, (170,) * 3, (255,) * 3)
+    shown, _ = draw(frame, [page, dialog], {})
+    assert (shown[20, 20:140] == 170).all()
+    assert (shown[20:80, 139] == 170).all()
+    assert (shown[21:79, 21:139] == 255).all()
+    assert (shown[19] == 255).all()
+
+
 def test_words_of_a_line_are_written_as_one() -> None:
     frame = np.full((40, 320, 3), COVER, np.uint8)
     words = [

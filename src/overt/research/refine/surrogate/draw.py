@@ -76,6 +76,9 @@ def draw(
         _fill(shown, covered, run, margin_px=0 if grounds else None)
     image = Image.fromarray(shown)
     pen = ImageDraw.Draw(image)
+    for run in grounds:
+        if run.ink != run.ground:
+            _edge(pen, run, has_focus=False)
     for run in runs:
         if not run.text and run.role not in _EDGELESS:
             _edge(pen, run, has_focus=_box(run) == focus)
