@@ -53,7 +53,7 @@ _RISING = re.compile(r"[^acegmnopqrsuvwxyz\W]")
 _SIZES_PX = np.array([8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 24, 32, 48, 64, 96, 144])
 _EDGE_PX = 3
 _LEAST_PX = (96, 40)  # width and height of a container that is told
-_BAR_PX = 16  # or of one that goes across most of what holds it
+_BAR_PX = (48, 16)  # or of one that goes across most of what holds it
 _ACROSS = 0.8
 _BORDER = 0.7  # of the pixels round a box have the colour of its border
 _LEAST_LETTER_PX = 4
@@ -95,13 +95,14 @@ def _grounds(nodes: Iterable[Node], screen: Pixels) -> list[TextRun]:
     holders: list[Box] = []
     for node in nodes:
         x, y, width, height = box = _box(node, screen) or (0, 0, 0, 0)
-        if node[0] not in CONTAINERS or width < _LEAST_PX[0] or height < _BAR_PX:
+        if node[0] not in CONTAINERS or width < _BAR_PX[0] or height < _BAR_PX[1]:
             continue
         room_px = [one[2] for one in holders if _is_within(box, one)]
-        holders.append(box)
         is_across = bool(room_px) and width >= _ACROSS * room_px[-1]
-        if height < _LEAST_PX[1] and not is_across:
+        is_large = width >= _LEAST_PX[0] and height >= _LEAST_PX[1]
+        if not is_large and not is_across:
             continue
+        holders.append(box)
         part = screen[y : y + height, x : x + width]
         ground, border = colours(part)[1], _border(part)
         around = [run for run in found if _is_within(box, _box_of(run))]

@@ -89,8 +89,10 @@ def test_a_border_and_a_bar_across_are_told() -> None:
     dialog = ["dialog", "Orders of Anna", 40, 60, 160, 130, []]
     bar = ["section", "", 46, 66, 148, 20, []]
     chip = ["section", "", 50, 100, 100, 20, []]  # may be as wide as its text
+    inner = ["section", "", 52, 101, 96, 18, []]  # and so may what is across it
     screen[100:120, 50:150] = 204
-    found = runs(screen, page, dialog, bar, chip)
+    screen[101:119, 52:148] = 187
+    found = runs(screen, page, dialog, bar, chip, inner)
     told = [(run.role, run.y_px, run.ink[0], run.ground[0]) for run in found]
     assert told == [
         ("document web", 0, 255, 255),

@@ -99,7 +99,7 @@ def _write_all(
         elif text := typed.get(_box(run)):
             boxes.append(_write(image, replace(run, ink=ink), text))
         elif _is_icon(run) and _box(run) not in labelled:
-            _cross(ImageDraw.Draw(image), run)
+            _cross(ImageDraw.Draw(image), run, ink)
     return boxes
 
 
@@ -197,13 +197,13 @@ def _is_icon(run: TextRun) -> bool:
     return run.role == _BUTTON and square and max(sides) <= _ICON_PX
 
 
-def _cross(pen: ImageDraw.ImageDraw, run: TextRun) -> None:
+def _cross(pen: ImageDraw.ImageDraw, run: TextRun, ink: Rgb) -> None:
     """Draw a cross: which picture stood there nobody told, and most of them close."""
     reach = max(2, round(min(run.width_px, run.height_px) * 0.2))
     x, y = run.x_px + run.width_px // 2, run.y_px + run.height_px // 2
     for way in (1, -1):
         ends = (x - reach, y - way * reach, x + reach, y + way * reach)
-        pen.line(ends, fill=run.ink, width=3)
+        pen.line(ends, fill=ink, width=3)
 
 
 def _edge(pen: ImageDraw.ImageDraw, run: TextRun, *, has_focus: bool) -> None:
