@@ -60,7 +60,8 @@ def pause_end_ns(arguments: Json, now_ns: int, now: datetime) -> int | None:
         return None
     if until != "tomorrow":
         raise UsageError("A pause lasts minutes, until tomorrow, or until resumed.")
-    night = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    tomorrow = now + timedelta(days=1)
+    night = _local(tomorrow.replace(hour=0, minute=0, second=0, microsecond=0))
     return now_ns + int((night - now).total_seconds() * 1e9)
 
 
@@ -83,14 +84,20 @@ def instant_ns(text: str, now: datetime) -> int:
     return int(moment.timestamp()) * 10**9
 
 
+def _local(wall: datetime) -> datetime:
+    """Return a time of the clock on the wall, in the offset that its own day has."""
+    return wall.replace(tzinfo=None).astimezone()
+
+
 def _moment(text: str, now: datetime) -> datetime | None:
     if clock := re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text):
         hour, minute = map(int, clock.groups())
-        today = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
-        return today if today <= now else today - timedelta(days=1)
+        wall = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+        today = _local(wall)
+        return today if today <= now else _local(wall - timedelta(days=1))
     for form in _FORMS:
         try:
-            return datetime.strptime(text, form).replace(tzinfo=now.tzinfo)
+            return _local(datetime.strptime(text, form))  # noqa: DTZ007 - local
         except ValueError:
             continue
     return None

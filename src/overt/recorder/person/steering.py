@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from overt.protocol.errors import (
@@ -392,5 +392,5 @@ def _pause_text(state: State) -> str:
     left_ns = max(state.until_ns - boottime_ns(), 0)
     if left_ns <= _ANNOUNCE_NS:
         return f"Records again in {-(-left_ns // 10**9)} s"
-    end = datetime.now().astimezone() + timedelta(seconds=left_ns / 1e9 + 30)
+    end = datetime.fromtimestamp(time.time() + left_ns / 1e9 + 30, UTC).astimezone()
     return f"Paused until {end:%H:%M}"

@@ -1,5 +1,7 @@
 """Times and lengths as people write them."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -14,6 +16,16 @@ from overt.recorder.person.asking import (
 )
 
 NOW = datetime(2026, 11, 25, 14, 30, 20, tzinfo=timezone(timedelta(hours=1)))
+TURN = datetime(2026, 10, 25, tzinfo=timezone(timedelta(hours=2)))  # at 3:00 it is 2:00
+
+
+@pytest.fixture(autouse=True)
+def _in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.mark.parametrize(
@@ -44,6 +56,16 @@ def test_pauses_end_when_they_say() -> None:
     assert pause_end_ns({"until": "tomorrow"}, 0, NOW) == left_s * 10**9
     with pytest.raises(UsageError):
         pause_end_ns({"until": "noon"}, 0, NOW)
+
+
+def test_a_day_on_which_clocks_are_turned_has_its_own_length() -> None:
+    left_s = 24.5 * 3600  # from half past midnight to midnight
+    at = TURN.replace(minute=30)
+    assert pause_end_ns({"until": "tomorrow"}, 0, at) == left_s * 1e9
+    noon = (TURN + timedelta(hours=13)).astimezone(timezone(timedelta(hours=1)))
+    for text in ("23:00", "2026-10-24 23:00"):
+        moment = datetime.fromtimestamp(instant_ns(text, noon) / 1e9, UTC)
+        assert f"{moment:%Y-%m-%dT%H:%M}" == "2026-10-24T21:00"
 
 
 @pytest.mark.parametrize("value", [0, -1, "5", True, float("nan"), 10**7])
