@@ -295,4 +295,7 @@ def soft_token(folder: Path, label: str) -> str:
     pins = "--pin", PIN, "--so-pin", PIN
     make = ["softhsm2-util", "--init-token", "--free", "--label", label, *pins]
     subprocess.run(make, check=True, capture_output=True)
+    import pkcs11
+
+    pkcs11.lib(SOFTHSM).reinitialize()  # it knows the tokens that it began with
     return f"pkcs11:{SOFTHSM}?token={label}"
