@@ -7,9 +7,12 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import select
 
+from overt.protocol.canonical import canonical_bytes
 from overt.protocol.errors import VaultError
 from overt.vault.broker.denials import Denials
+from overt.vault.store.rows import LogEntryRow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,11 +31,15 @@ def file(world: Any) -> Path:
 
 
 def told(world: Any, path: Path) -> tuple[set[str], str, int]:
-    found = Denials(path, world.database)
+    found = read(world, path)
     return found.ended, found.order, found.version
 
 
-def test_it_holds_digests_and_ids_alone_and_nobody_else_reads_it(
+def read(world: Any, path: Path) -> Denials:
+    return Denials(path, world.broker_app.state.parts.log, world.database)
+
+
+def test_it_holds_ids_and_digests_alone_and_nobody_else_reads_it(
     world: Any, file: Path
 ) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -62,7 +69,7 @@ def test_a_file_that_is_malformed_serves_nothing(world: Any, file: Path) -> None
     for odd in (b"{}\n", b"no line\n", b'{"kind":"halt","number":"x"}\n'):
         file.write_bytes(odd)
         with pytest.raises(VaultError, match="malformed"):
-            Denials(file, world.database)
+            read(world, file)
 
 
 def test_a_disk_that_fails_delays_no_denial(world: Any, file: Path) -> None:
@@ -77,3 +84,18 @@ def test_a_disk_that_fails_delays_no_denial(world: Any, file: Path) -> None:
     world.start_again()
     assert world.release(world.request_id).status_code == 423
     assert b'"halt"' in file.read_bytes()
+
+
+def test_an_entry_that_the_log_does_not_commit_to_is_not_believed(
+    world: Any, file: Path
+) -> None:
+    approvals = [one for one in file.read_bytes().splitlines() if b"approval" in one]
+    subject = json.loads(approvals[0])["subject"]
+    forged = {"kind": "halt", "subject": subject, "state": "running"}
+    with world.database.write() as session:
+        row = session.scalars(select(LogEntryRow).order_by(LogEntryRow.number.desc()))
+        last = row.first()
+        last.kind, last.entry = "halt", canonical_bytes(forged)
+    file.write_bytes(b"".join(one + b"\n" for one in approvals))
+    with pytest.raises(VaultError, match="commits to"):
+        read(world, file)

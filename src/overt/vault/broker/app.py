@@ -129,7 +129,7 @@ def create_app(settings: Settings) -> FastAPI:
     origin = settings.origin or f"overt/{settings.anchor.programme}"
     log = Log(settings.log_folder, settings.log_key, origin, settings.database)
     witnessed = Witnessed(log.folder, origin, log.public, clock=settings.clock)
-    denials = Denials(settings.denials, settings.database)
+    denials = Denials(settings.denials, log, settings.database)
     people = People(settings.database, settings.kms, settings.anchor.programme)
     releases = Releases(
         settings.database,
@@ -268,7 +268,7 @@ def append(body: Body, parts: Parts) -> Json:
     for entry in entries:
         if not isinstance(entry, dict) or entry.get("kind") not in SERVER_KINDS:
             raise DataError("A log entry is of a kind that the server may not write.")
-    return {"indices": parts.denials.append(parts.log, entries)}
+    return {"indices": parts.denials.append(entries)}
 
 
 def erase(body: Body, parts: Parts) -> Json:

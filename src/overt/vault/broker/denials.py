@@ -1,10 +1,10 @@
 """What was ended, as it went on the log: rows that are set back bring nothing back.
 
 Stage: inside the broker, between the vault server's entries and the log. In: entries;
-out: which documents hold no more, which halt order was the last, which version of the
-programme the newest. Whoever writes the database can put a withdrawn consent, an
-approval that became a refusal, or an older programme back, or take a halt away; this
-file lies with the broker's keys, is backed up with them, and only ever denies.
+out: which consents and approvals hold no more, which halt order was the last, which
+version of the programme the newest. Whoever writes the database can put a withdrawn
+consent, an approval that became a refusal, or an older programme back, or take a halt
+away; this file lies with the broker's keys, is backed up with them, and only denies.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from overt.protocol.canonical import canonical_bytes, parse_json
 from overt.protocol.errors import DataError, VaultError
 from overt.vault.log.book import EntryBook
+from overt.vault.store.files import append_durably
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from overt.vault.store.database import Database
 
 KINDS = ("consent", "withdrawal", "approval", "halt", "programme")
-_KEPT = ("kind", "subject", "person", "digest", "request", "approver", "version")
+_KEPT = (
+    *("kind", "subject", "person", "consent", "request", "approver", "decision"),
+    "version",
+)
 
 
 class Denials:
@@ -34,38 +38,46 @@ class Denials:
 
     Args:
         path: The file; made with the first line.
-        database: Where the log's entries lie: those that a crash kept from the file
-            are taken from there.
+        log: The log: entries that a crash kept from the file are taken from it.
+        database: Where the log's entries lie.
 
     Attributes:
-        ended: SHA-256 of consent records that were withdrawn and of decisions about a
-            request that a later one of the same approver replaced.
+        ended: Ids of consent records that were withdrawn.
+        refused: Requests with approvers whose last decision about them was a refusal.
         order: SHA-256 of the last halt order; empty before the first.
         version: The newest version of the programme that was put into force by a
             change; 0 before the first.
 
     Raises:
-        VaultError: The file cannot be read or written.
+        VaultError: The file cannot be read or written, or an entry that it lacks is
+            not what the log's tree commits to.
     """
 
-    def __init__(self, path: Path, database: Database) -> None:
+    def __init__(self, path: Path, log: Log, database: Database) -> None:
         self.ended: set[str] = set()
+        self.refused: set[tuple[str, str]] = set()
         self.order, self.version = "", 0
         self._consents: dict[str, set[str]] = {}  # of a person, in force
-        self._decisions: dict[tuple[str, str], str] = {}
-        self._path, self._mutex = path, threading.Lock()
+        self._path, self._log, self._mutex = path, log, threading.Lock()
         self._unwritten = b""
         known = self._read()
         book = EntryBook(database, "")
         missed = sorted(
-            (number, entry)
+            (number, salt, entry)
             for kind in KINDS
-            for number, _, entry in book.find(kind)
+            for number, salt, entry in book.find(kind)
             if number > known
         )
-        self._keep([(number, parse_json(e, what="An entry")) for number, e in missed])
+        if not all(log.holds(*one) for one in missed):
+            raise VaultError(
+                "An entry on record is not what the log commits to; nothing is served.",
+                remedy="Restore the newest copies of database and log; see overt fsck.",
+            )
+        self._keep(
+            [(number, parse_json(e, what="An entry")) for number, _, e in missed]
+        )
 
-    def append(self, log: Log, entries: Sequence[Json]) -> list[int]:
+    def append(self, entries: Sequence[Json]) -> list[int]:
         """Put entries on the log, and keep durably what they end.
 
         Raises:
@@ -74,9 +86,9 @@ class Denials:
         """
         packed = [canonical_bytes(entry) for entry in entries]
         if not any(entry.get("kind") in KINDS for entry in entries):
-            return log.append(packed)
+            return self._log.append(packed)
         with self._mutex:
-            numbers = log.append(packed)
+            numbers = self._log.append(packed)
             self._keep(list(zip(numbers, entries, strict=True)))
         return numbers
 
@@ -119,16 +131,7 @@ class Denials:
     def _write(self) -> None:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            handle = os.open(self._path, flags, 0o600)
-            try:
-                before = os.fstat(handle).st_size
-                if os.write(handle, self._unwritten) != len(self._unwritten):
-                    os.ftruncate(handle, before)
-                    raise VaultError("What was ended could not be kept.")
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            append_durably(self._path, self._unwritten)
         except OSError as error:
             raise VaultError(
                 "What was ended could not be kept beside the keys.",
@@ -140,16 +143,15 @@ class Denials:
         kind, subject = str(entry["kind"]), str(entry.get("subject"))
         person = str(entry.get("person"))
         if kind == "consent":
-            self._consents.setdefault(person, set()).add(str(entry.get("digest")))
+            self._consents.setdefault(person, set()).add(subject)
         elif kind == "withdrawal":
-            self.ended |= self._consents.pop(person, set())
+            named = str(entry.get("consent"))
+            self.ended |= self._consents.pop(person, set()) | {named}
         elif kind == "approval":
-            place = str(entry.get("request")), str(entry.get("approver"))
-            before = self._decisions.get(place, subject)
-            if before != subject:
-                self.ended.add(before)
-            self.ended.discard(subject)
-            self._decisions[place] = subject
+            decided = str(entry.get("request")), str(entry.get("approver"))
+            self.refused.discard(decided)
+            if entry.get("decision") != "approve":
+                self.refused.add(decided)
         elif kind == "halt":
             self.order = subject
         else:

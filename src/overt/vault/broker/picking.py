@@ -123,7 +123,7 @@ class Judge:
         now_s: Unix seconds.
         asked: The policy's answers to this caller, by all that it was asked; where
             nothing has changed since, it is not asked again.
-        ended: Digests of consent records that were withdrawn, whatever their rows say.
+        ended: Ids of consent records that were withdrawn, whatever their rows say.
     """
 
     database: Database
@@ -155,7 +155,7 @@ class Judge:
         facts = SegmentFacts(
             pick.segment,
             erased=state != "active",
-            withdrawn=agreed.withdrawn or agreed.digest in self.ended,
+            withdrawn=agreed.withdrawn or pick.consent in self.ended,
             purposes=agreed.purposes,
             covered=_covered(pick.person, agreed, self.grant),
         )

@@ -150,10 +150,14 @@ class Releases:
             NotFoundError: There is no such request.
         """
         programme, now_s = self.running(), int(self.clock())
-        ended = self.denials.ended
-        grant = grant_for(
-            self.database, request_id, programme, now_s, self.grants, ended
-        )
+        grant = grant_for(self.database, request_id, programme, now_s, self.grants)
+        if {(grant.request.request, one) for one in grant.approvers} & (
+            self.denials.refused
+        ):
+            raise GovernError(
+                f"Who approved request {request_id} refused it later.",
+                remedy="Have it decided afresh.",
+            )
         if grant.request.requester != caller.name:
             raise GovernError(f"Request {request_id} is somebody else's.")
         return programme, grant

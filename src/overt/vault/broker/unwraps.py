@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING
 
 from overt.protocol.errors import VaultError
+from overt.vault.store.files import append_durably
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,13 +50,7 @@ class UnwrapBook:
         digest = hashlib.sha256(context).digest()
         records = _RECORD.pack(int(time.time()), epoch, digest) * reads
         try:
-            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                if os.write(handle, records) != len(records):
-                    raise VaultError("The count of unwraps could not be written.")
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            append_durably(self._path, records)
         except OSError as error:
             raise VaultError(
                 "The count of unwraps could not be written; no key was given out.",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
-from overt.protocol.canonical import canonical_bytes, parse_json, sha256_hex
+from overt.protocol.canonical import canonical_bytes, parse_json
 from overt.protocol.consent import (
     ConsentRecord,
     Withdrawal,
@@ -167,13 +167,11 @@ class Standing:
         withdrawn: Whether the consent that it was recorded under has ended.
         purposes: Purposes agreed to, then and now.
         data_types: Data types that the segment may hold.
-        digest: SHA-256 of the consent record that it was recorded under.
     """
 
     withdrawn: bool
     purposes: tuple[str, ...]
     data_types: tuple[str, ...]
-    digest: str
 
 
 def standing(
@@ -205,10 +203,7 @@ def standing(
     newest = max(given, key=lambda one: _given_s(one.given_utc), default=record)
     purposes = set(record.agreed_purposes) & set(newest.agreed_purposes)
     return Standing(
-        row.state != "given",
-        tuple(sorted(purposes)),
-        record.agreed_data_types,
-        sha256_hex(row.document),
+        row.state != "given", tuple(sorted(purposes)), record.agreed_data_types
     )
 
 

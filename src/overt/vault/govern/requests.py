@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, select
 
-from overt.protocol.canonical import canonical_bytes, parse_json, sha256_hex, unb64
+from overt.protocol.canonical import canonical_bytes, parse_json, unb64
 from overt.protocol.consent import document_digest
 from overt.protocol.errors import DataError, GovernError, OvertError
 from overt.protocol.grants import (
@@ -30,8 +30,6 @@ from overt.vault.govern.refusals import NotFoundError
 from overt.vault.store.rows import AccessRequestRow, ApprovalRow
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from overt.protocol.canonical import Json
     from overt.protocol.grants import AccessRequest, Approval, Grant
     from overt.protocol.programme import Programme
@@ -274,7 +272,6 @@ def grant_for(
     programme: Programme,
     now_s: int,
     known: Known[Grant] | None = None,
-    ended: Collection[str] = (),
 ) -> Grant:
     """Derive the grant of a request from the signatures on record.
 
@@ -284,7 +281,6 @@ def grant_for(
         programme: The programme in force.
         now_s: Unix seconds now.
         known: Grants derived before; the same bytes are not verified twice.
-        ended: Digests of decisions that a later one replaced, whatever the rows say.
 
     Raises:
         GovernError: The documents make no grant; the message says why.
@@ -292,11 +288,6 @@ def grant_for(
         NotFoundError: There is no such request.
     """
     request, approvals = _documents(database, request_id)
-    if any(sha256_hex(approval) in ended for approval in approvals):
-        raise GovernError(
-            f"A decision about request {request_id} on record is not the last one.",
-            remedy="Have it decided afresh.",
-        )
     known = known or Known()
     grant = known.find((request, *approvals), programme)
     if grant is not None and now_s < grant.request.expires_utc_s:

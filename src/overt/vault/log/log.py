@@ -23,6 +23,7 @@ from overt.protocol.tlog import (
     consistency_proof,
     inclusion_proof,
     leaf_commitment,
+    leaf_hash,
     open_checkpoint,
     root_hash,
     sign_checkpoint,
@@ -141,6 +142,14 @@ class Log:
         """Return an entry's bytes; nothing where it was erased."""
         found = self._book.entry(number)
         return found[2] if found else None
+
+    def holds(self, number: int, salt: bytes, entry: bytes) -> bool:
+        """Whether the signed tree has this entry at that number, whatever rows say."""
+        size = self.size
+        if not 0 <= number < size:
+            return False
+        leaf = leaf_hash(leaf_commitment(salt, entry))
+        return self._folder.nodes(size)(0, number) == leaf
 
     def inclusion(self, number: int) -> tuple[int, list[bytes]]:
         """Return the tree's size and the audit path of an entry.

@@ -6,6 +6,7 @@ file. It never leaves a half-written file under its final name.
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,23 @@ def _write_fresh(path: Path, data: bytes, mode: int) -> Path:
 
 def _put(fresh: Path, path: Path) -> None:
     fresh.replace(path)
+
+
+def append_durably(path: Path, data: bytes) -> None:
+    """Add bytes at the end of a file of mode 0600, whole or not at all, synced.
+
+    Raises:
+        OSError: They could not be; the file is as it was, but for what a crash tore.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        before = os.fstat(handle).st_size
+        if os.write(handle, data) != len(data):
+            os.ftruncate(handle, before)
+            raise OSError(errno.ENOSPC, "the disk took a part alone")
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def sync(path: Path) -> None:
