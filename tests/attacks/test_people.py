@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 
 from overt.protocol import grants, routes
 from overt.protocol.canonical import b64, canonical_bytes, parse_json, unb64
-from overt.protocol.consent import document_digest
+from overt.protocol.consent import document_digest, verify_lease
 from overt.protocol.errors import GovernError, SealError
 from overt.protocol.grants import Approval, sign_approval, sign_request
 from overt.protocol.ids import new_id
@@ -55,6 +55,7 @@ OPEN = {
 BY_TOKEN = {
     routes.APPENDS,
     routes.ERASURES,
+    routes.LAST,
     routes.OWN_READS,
     routes.OWN_RECOVERIES,
     routes.OWN_OBJECTIONS,
@@ -465,15 +466,24 @@ def test_an_approval_that_the_database_puts_back(stack: Stack) -> None:
     assert world.opened(request) == [b"recorded"]
 
 
+def halted_for(world: World, device: Any) -> bool:
+    """Return whether a device neither gets a lease nor gets rid of a segment."""
+    answer = world.call(device, "POST", routes.LEASE, {"nonce": "n" * 32})
+    lease = verify_lease(answer.json(), world.in_force(), nonce="n" * 32)
+    refused = world.put(device, *world.segment(device)).status_code == 423
+    return lease.state == "halted" and refused
+
+
 @attack(instead(Denials, "_take", _deaf))
 def test_a_halt_that_the_database_takes_away(stack: Stack) -> None:
     world = stack.world()
-    world.participant(b"recorded")
+    device = world.participant(b"recorded")
     request = world.granted()
     assert world.halt("stella").status_code == 200
     with world.database.write() as session:
         session.execute(delete(HaltRow))
     for _ in range(2):
+        assert halted_for(world, device)
         answer = world.release(request)
         assert answer.status_code == 423
         assert b"recorded" not in answer.content
@@ -486,7 +496,7 @@ def test_a_halt_that_the_database_takes_away(stack: Stack) -> None:
 @attack(instead(Denials, "_take", _deaf))
 def test_an_older_programme_that_the_database_puts_back(stack: Stack) -> None:
     world = stack.world()
-    world.participant(b"recorded")
+    device = world.participant(b"recorded")
     request = world.granted()
     kept = [one for one in world.body()["roster"] if one["name"] != "anna"]
     document = world.programme(version=2, roster=kept)
@@ -495,6 +505,7 @@ def test_an_older_programme_that_the_database_puts_back(stack: Stack) -> None:
     with world.database.write() as session:
         session.execute(delete(ProgrammeRow).where(ProgrammeRow.version == 2))
     for _ in range(2):
+        assert halted_for(world, device)
         answer = world.release(request)
         assert answer.status_code == 423
         assert b"recorded" not in answer.content

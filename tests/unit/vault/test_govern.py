@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from overt.protocol import routes
 from overt.protocol.canonical import canonical_bytes
 from overt.protocol.consent import verify_lease
-from overt.protocol.errors import GovernError, VaultError
+from overt.protocol.errors import GovernError, NetworkError, VaultError
 from overt.protocol.halt import HaltOrder, sign_halt
 from overt.vault.broker.keyring import count_unwraps
 from overt.vault.govern import policy
@@ -91,7 +91,7 @@ def test_a_curious_employee_on_every_route(
         assert " may not " in world.call(device, method, path, {}).text
 
 
-@pytest.mark.parametrize("path", [routes.APPENDS, routes.ERASURES])
+@pytest.mark.parametrize("path", [routes.APPENDS, routes.ERASURES, routes.LAST])
 def test_service_routes_need_the_token(world: Any, path: str) -> None:
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer"}):
         answer = world.broker.post(path, content=b"{}", headers=headers)
@@ -195,6 +195,24 @@ def test_a_halt_takes_effect_without_the_broker(
         assert world.halt("stella").status_code == 503
     assert world.call("stella", "GET", routes.STATE).json()["state"] == "halted"
     assert world.halt("stella").json() == {"state": "halted"}
+
+
+def test_without_the_broker_nothing_is_certain_but_a_no(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = world.participant(b"one")
+
+    def away(*_: Any) -> None:
+        raise NetworkError("The key broker is away.")
+
+    monkeypatch.setattr(BrokerClient, "last", away)
+    lease = world.call(device, "POST", routes.LEASE, {"nonce": "n" * 32})
+    assert lease.status_code == 503
+    assert world.put(device, *world.segment(device)).status_code == 503
+    shown = world.call("stella", "GET", routes.STATE).json()
+    assert (shown["state"], "broker" in shown["reason"]) == ("halted", True)
+    assert world.halt("stella").json() == {"state": "halted"}
+    assert world.withdraw(device).status_code == 200
 
 
 def test_erased_stays_erased_when_backups_come_back(world: Any) -> None:

@@ -143,7 +143,11 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.gate = Gate(
-        settings.database, roster, settings.service_token, settings.clock
+        settings.database,
+        roster,
+        settings.service_token,
+        settings.clock,
+        lambda: denials.last,
     )
     app.state.parts = _Parts(
         people, releases, Openings(releases), log, denials, settings.clock
@@ -163,6 +167,7 @@ def _add_routes(app: FastAPI) -> None:
     app.post(routes.DERIVED_KEYS)(make_derived_key)
     app.post(routes.OPENINGS)(open_derived)
     app.post(routes.APPENDS, dependencies=_BY_TOKEN)(append)
+    app.post(routes.LAST, dependencies=_BY_TOKEN)(last)
     app.post(routes.OWN_READS, dependencies=_BY_TOKEN)(read_own)
     app.post(routes.OWN_RECOVERIES, dependencies=_BY_TOKEN)(recover)
     app.post(routes.OWN_OBJECTIONS, dependencies=_BY_TOKEN)(object_recovery)
@@ -269,6 +274,11 @@ def append(body: Body, parts: Parts) -> Json:
         if not isinstance(entry, dict) or entry.get("kind") not in SERVER_KINDS:
             raise DataError("A log entry is of a kind that the server may not write.")
     return {"indices": parts.denials.append(entries)}
+
+
+def last(parts: Parts) -> Json:
+    """Tell the vault server what was the last, whatever its rows say."""
+    return parts.denials.last._asdict()
 
 
 def erase(body: Body, parts: Parts) -> Json:

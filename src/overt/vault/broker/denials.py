@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from overt.protocol.canonical import canonical_bytes, parse_json
 from overt.protocol.errors import DataError, VaultError
+from overt.vault.govern.halt import Last
 from overt.vault.log.book import EntryBook
 from overt.vault.store.files import append_durably
 
@@ -44,9 +45,7 @@ class Denials:
     Attributes:
         ended: Ids of consent records that were withdrawn.
         refused: Requests with approvers whose last decision about them was a refusal.
-        order: SHA-256 of the last halt order; empty before the first.
-        version: The newest version of the programme that was put into force by a
-            change; 0 before the first.
+        last: The last halt order and the newest version of the programme.
 
     Raises:
         VaultError: The file cannot be read or written, or an entry that it lacks is
@@ -56,7 +55,7 @@ class Denials:
     def __init__(self, path: Path, log: Log, database: Database) -> None:
         self.ended: set[str] = set()
         self.refused: set[tuple[str, str]] = set()
-        self.order, self.version = "", 0
+        self.last = Last()
         self._consents: dict[str, set[str]] = {}  # of a person, in force
         self._path, self._log, self._mutex = path, log, threading.Lock()
         self._unwritten = b""
@@ -153,6 +152,7 @@ class Denials:
             if entry.get("decision") != "approve":
                 self.refused.add(decided)
         elif kind == "halt":
-            self.order = subject
+            self.last = self.last._replace(order=subject)
         else:
-            self.version = max(self.version, int(str(entry.get("version"))))
+            newest = max(self.last.version, int(str(entry.get("version"))))
+            self.last = self.last._replace(version=newest)

@@ -169,12 +169,7 @@ class Releases:
             HaltedError: It is halted.
         """
         programme = self.roster.programme()
-        if programme.version < self.denials.version:
-            raise HaltedError(
-                f"Version {self.denials.version} of the programme was put into force,"
-                f" and version {programme.version} is on record."
-            )
-        state = current_state(self.database, programme, self.denials.order)
+        state = current_state(self.database, programme, self.denials.last)
         if state.halted:
             raise HaltedError(f"The programme is halted: {state.reason}")
         return programme

@@ -14,10 +14,10 @@ from fastapi import (
     Request,  # noqa: TC002 - FastAPI reads annotations at run time
 )
 
-from overt.protocol.errors import GovernError
+from overt.protocol.errors import GovernError, NetworkError
 from overt.vault.govern.bodies import Body, Room
 from overt.vault.govern.callers import Call, Caller, identify
-from overt.vault.govern.halt import current_state
+from overt.vault.govern.halt import Last, current_state
 from overt.vault.govern.passes import check_pass
 from overt.vault.govern.policy import check
 from overt.vault.govern.refusals import HaltedError
@@ -25,6 +25,7 @@ from overt.vault.govern.refusals import HaltedError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from overt.protocol.programme import Programme
     from overt.vault.govern.roster import Roster
     from overt.vault.store.database import Database
 
@@ -38,6 +39,7 @@ class Gate:
         roster: The signed programme.
         service_token: The secret of the vault server's passes; empty admits nobody.
         clock: Unix seconds now.
+        last: Returns what was the last order and version, whatever the rows say.
         room: For the bodies of calls that are not answered yet.
     """
 
@@ -45,6 +47,7 @@ class Gate:
     roster: Roster
     service_token: str = ""
     clock: Callable[[], float] = time.time
+    last: Callable[[], Last] = Last
     room: Room = field(default_factory=Room)
 
 
@@ -97,6 +100,7 @@ class Allow:
             UnsignedError: Nobody known signed the call.
             ReplayError: It was made before.
             HaltedError: The policy denies it while the programme is halted.
+            NetworkError: The policy denies it in a halt, and the broker is away.
             GovernError: The policy denies it.
         """
         gate: Gate = request.app.state.gate
@@ -111,14 +115,25 @@ class Allow:
             int(gate.clock()),
         )
         caller = identify(gate.database, programme, call)
-        state = current_state(gate.database, programme)
         check(caller, self.policy, programme.programme, halted=False)
-        if state.halted:
+        stopped = _stopped(gate, programme)
+        if stopped is not None:
             try:
                 check(caller, self.policy, programme.programme, halted=True)
             except GovernError as error:
-                raise HaltedError(
-                    f"The programme is halted: {state.reason}",
-                    remedy="What waits is kept; go on when the halt is lifted.",
-                ) from error
+                raise stopped from error
         return caller
+
+
+def _stopped(gate: Gate, programme: Programme) -> HaltedError | NetworkError | None:
+    """Return why what a halt stops does not go on; None while it does."""
+    try:
+        state = current_state(gate.database, programme, gate.last())
+    except NetworkError as error:
+        return error
+    if not state.halted:
+        return None
+    return HaltedError(
+        f"The programme is halted: {state.reason}",
+        remedy="What waits is kept; go on when the halt is lifted.",
+    )

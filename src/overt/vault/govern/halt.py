@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sqlalchemy import bindparam, select
 
 from overt.protocol.canonical import canonical_bytes, parse_json, sha256_hex
 from overt.protocol.consent import Lease, document_digest, sign_lease
-from overt.protocol.errors import DataError, GovernError, OvertError
+from overt.protocol.errors import DataError, GovernError, NetworkError, OvertError
 from overt.protocol.halt import HaltOrder, verify_halt
 from overt.vault.govern.known import Known
 from overt.vault.govern.refusals import HaltedError
@@ -54,7 +54,25 @@ class State:
         return self.state == "halted"
 
 
-def current_state(database: Database, programme: Programme, last: str = "") -> State:
+class Last(NamedTuple):
+    """What the broker knows to have been the last; rows without it are set back.
+
+    Attributes:
+        order: SHA-256 of the last halt order; empty before the first.
+        version: The newest version of the programme that was put into force by a
+            change; 0 before the first.
+    """
+
+    order: str = ""
+    version: int = 0
+
+
+_NOTHING = Last()
+
+
+def current_state(
+    database: Database, programme: Programme, last: Last = _NOTHING
+) -> State:
     """Return the state by the newest order whose signatures hold.
 
     An order that somebody puts back after a newer one changes nothing: the time that
@@ -63,12 +81,18 @@ def current_state(database: Database, programme: Programme, last: str = "") -> S
     Args:
         database: Rows.
         programme: The programme in force.
-        last: SHA-256 of the last order that is known of; where it is not on record any
-            more the programme counts as halted.
+        last: Where that order or version is not on record any more, the programme
+            counts as halted.
     """
+    if programme.version < last.version:
+        return State(
+            "halted",
+            f"Version {last.version} of the programme was put into force, and version"
+            f" {programme.version} is on record.",
+        )
     with database.look() as connection:
         rows = connection.execute(_DOCUMENTS, {"id": programme.programme}).all()
-    if last and all(sha256_hex(row.document) != last for row in rows):
+    if last.order and all(sha256_hex(row.document) != last.order for row in rows):
         return State("halted", "The last order is not on record any more.")
     orders = [_order(row.document, programme) for row in rows]
     if orders and orders[-1] is None:
@@ -77,6 +101,15 @@ def current_state(database: Database, programme: Programme, last: str = "") -> S
     if order is None:
         return State("running")
     return State(order.state, order.reason if order.state == "halted" else "")
+
+
+def state_shown(registry: Registry) -> State:
+    """Return the state as people are shown it; without the broker it is halted."""
+    try:
+        last = registry.broker.last()
+    except NetworkError:
+        return State("halted", "The key broker does not answer: start it.")
+    return current_state(registry.database, registry.roster.programme(), last)
 
 
 def _rows(database: Database, programme: Programme) -> list[HaltRow]:
@@ -208,11 +241,12 @@ def lease(registry: Registry, nonce: str) -> Json:
 
     Raises:
         DataError: The nonce has not between 16 and 128 characters.
+        NetworkError: The broker is away, so that no state is certain.
     """
     if not 16 <= len(nonce) <= 128:
         raise DataError("A lease needs a nonce of 16 to 128 characters.")
     programme = registry.roster.programme()
-    state = current_state(registry.database, programme)
+    state = current_state(registry.database, programme, registry.broker.last())
     body = Lease(
         programme.programme,
         programme.version,
@@ -229,9 +263,10 @@ def check_running(registry: Registry) -> Programme:
 
     Raises:
         HaltedError: It is halted.
+        NetworkError: The broker is away.
     """
     programme = registry.roster.programme()
-    state = current_state(registry.database, programme)
+    state = current_state(registry.database, programme, registry.broker.last())
     if state.halted:
         raise HaltedError(
             f"The programme is halted: {state.reason}",

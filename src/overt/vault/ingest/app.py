@@ -117,7 +117,11 @@ def create_app(settings: Settings) -> FastAPI:
     """
     registry = settings.registry()
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.gate = Gate(settings.database, registry.roster, clock=settings.clock)
+    app.state.gate = Gate(
+        *(settings.database, registry.roster),
+        clock=settings.clock,
+        last=settings.broker.last,
+    )
     admission = Admission(registry, settings.objects)
     app.state.parts = _Parts(registry, admission, LogFolder(settings.log_folder))
     for router in (public, devices, members):

@@ -15,6 +15,7 @@ import httpx
 from overt.protocol import routes
 from overt.protocol.canonical import canonical_bytes
 from overt.protocol.errors import NetworkError, VaultError
+from overt.vault.govern.halt import Last
 from overt.vault.govern.passes import make_pass
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from overt.protocol.canonical import Json
 
+LAST_AGE_S = 1.0
 _REMEDY = "Start the key broker; what was sent waits and can be sent again."
 
 
@@ -41,6 +43,7 @@ class BrokerClient:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._token, self._clock = client, token, clock
+        self._last: tuple[float, Last | None] = 0.0, None
 
     def append(self, entries: Sequence[Json]) -> list[int]:
         """Append entries to the log; return their numbers once durable.
@@ -49,8 +52,24 @@ class BrokerClient:
             NetworkError: The broker is away.
             VaultError: The broker refuses.
         """
+        self._last = 0.0, None
         answer = self._post(routes.APPENDS, {"entries": list(entries)})
         return [int(index) for index in answer["indices"]]
+
+    def last(self) -> Last:
+        """Return what was the last; asked again after a second and after an entry.
+
+        Raises:
+            NetworkError: The broker is away.
+            VaultError: The broker refuses.
+        """
+        asked_s, known = self._last
+        if known is None or time.monotonic() - asked_s > LAST_AGE_S:
+            asked_s = time.monotonic()
+            answer = self._post(routes.LAST, {})
+            known = Last(str(answer["order"]), int(answer["version"]))
+            self._last = asked_s, known
+        return known
 
     def erase(self, person: str) -> Json:
         """Destroy a person's key; return `epoch` and when that is `final`.
