@@ -126,6 +126,8 @@ class Naming:
     ) -> str:
         """Return a text as it may leave; marks round values are left out.
 
+        The `#` before a number stays: on a screen it says what the number is.
+
         Args:
             text: A line of the screen, or what was typed.
             words: Whether the level reveals common words.
@@ -133,11 +135,12 @@ class Naming:
         """
         shown = []
         for word, kind in self._words(text, earlier):
-            core = _core(word)[1]
+            head, core, _ = _core(word)
             if not kind and (words or core in self._said):
                 shown.append(without_placeholders(core))
             else:
-                shown.append(str(self._name(core, kind or "OTHER")))
+                sign = "#" if kind == "NUMBER" and head == "#" else ""
+                shown.append(f"{sign}{self._name(core, kind or 'OTHER')}")
         return " ".join(shown)
 
     def value(self, placeholder: Placeholder) -> str:
@@ -151,7 +154,8 @@ class Naming:
 
     def _words(self, text: str, earlier: Sequence[str] = ()) -> list[tuple[str, str]]:
         """Return words and whole values, each with its kind; "": it may be read."""
-        found = list(self._judged(text, earlier))
+        judged = self._judged(text, earlier)
+        found = [(word, _look(word, kind)) for word, kind in judged]
         plain = [
             (word, "" if kind and _is_interface(found, place) else kind)
             for place, (word, kind) in enumerate(found)
@@ -186,6 +190,12 @@ class Naming:
             found = Placeholder(kind, self._counts[kind], length_of(value))
             self._names[value] = found
         return found
+
+
+def _look(word: str, kind: str) -> str:
+    """Return the kind of what looks like a value: a number in letters is a word."""
+    digits = any(sign.isdigit() for sign in word)
+    return "OTHER" if kind == "NUMBER" and not digits else kind
 
 
 def _whole_words(text: str, spans: Sequence[Span]) -> Iterator[Span]:

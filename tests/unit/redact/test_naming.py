@@ -117,3 +117,16 @@ def test_small_words_of_an_instruction_stay_beside_words_of_every_interface() ->
         ("Anna of Tom", "[OTHER_1:short] [OTHER_2:short] [OTHER_3:short]"),
     ):
         assert Naming(strict).goal(told) == said
+
+
+def test_a_number_keeps_its_sign_and_one_in_letters_is_a_word() -> None:
+    def numbers(text: str) -> list[Span]:
+        found = re.finditer(r"\d+|ONE|TWO", text)
+        return [(*word.span(), "NUMBER") for word in found]
+
+    naming = Naming(numbers)
+    assert naming.goal("Click on Tab #3.") == "Click on Tab #[NUMBER_1:short]."
+    assert naming.show("Tab #3") == "Tab #[NUMBER_1:short]"
+    assert naming.show("(3)") == "[NUMBER_1:short]"
+    assert naming.goal("Click button ONE.") == "Click button [OTHER_1:short]."
+    assert naming.show("ONE") == "[OTHER_1:short]"

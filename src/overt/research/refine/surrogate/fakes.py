@@ -100,7 +100,10 @@ def _digits(rng: Random, count: int) -> str:
 
 
 def _number(rng: Random, length: str) -> str:
-    count = rng.randint(1, 3) if length == "short" else rng.randint(5, 9)
+    if length == "short":  # most numbers on a screen count few things
+        (count,) = rng.choices((1, 2, 3), (6, 3, 1))
+    else:
+        count = rng.randint(5, 9)
     return str(rng.randint(1, 9)) + _digits(rng, count - 1)
 
 
