@@ -263,3 +263,22 @@ def test_runs_anywhere_can_be_drawn(x: int, y: int, width: int) -> None:
     run = TextRun(x, y, width, 14, "static", "Grenta", 12, INK, GROUND)
     shown, _ = draw(frame, [run], {})
     assert shown.shape == frame.shape
+
+
+def test_a_text_stays_in_its_control_and_a_label_in_its_middle() -> None:
+    frame = np.full((60, 200, 3), COVER, np.uint8)
+    blue, grey = (0, 119, 255), (238, 238, 238)
+    tabs = [
+        TextRun(left, 10, 45, 24, "page tab", "", 0, ground, ground)
+        for left, ground in ((21, blue), (70, grey))
+    ]
+    words = [
+        TextRun(16, 14, 64, 14, "word", "Tab", 12, GROUND, blue),
+        TextRun(64, 14, 64, 14, "word", "Tab", 12, (0, 0, 0), grey),
+    ]
+    shown, boxes = draw(frame, [tabs[0], words[0], tabs[1], words[1]], {})
+    for tab, (x, _, width, _) in zip(tabs, boxes, strict=True):
+        left, right = x - tab.x_px, tab.x_px + tab.width_px - x - width
+        assert abs(left - right) <= 1
+    assert not (shown[:, 72:] == blue).all(2).any()
+    assert not (shown[20, :10] == blue).all(1).any()

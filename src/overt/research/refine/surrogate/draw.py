@@ -43,6 +43,9 @@ _SPACE_PX: Final = 8
 _BUTTON: Final = "push button"
 _ICON_PX: Final = 28  # the largest button that holds a picture alone
 _UNEVEN_PX: Final = 6
+_LEAST_PX: Final = 4
+# Controls whose text stands in their middle.
+_CENTRED: Final = frozenset({"push button", "toggle button", "button", "page tab"})
 _EDGELESS: Final = frozenset({"list item", "menu item", "check menu item"})
 
 
@@ -66,6 +69,7 @@ def draw(
     covered = (frame == COVER).all(2)
     grounds = [run for run in runs if run.role in CONTAINERS]
     runs = [run for run in runs if run not in grounds and _is_covered(covered, run)]
+    runs = _trimmed(runs)
     shown = frame.copy()
     for run in grounds:
         _fill(shown, covered, run)
@@ -93,9 +97,10 @@ def _write_all(
     """Write each run's text, or what was typed into it; return the boxes."""
     boxes, ink = [], _ink(runs)
     labelled = {_box(run) for run in runs if run.text}
+    controls = _controls(runs)
     for run in _joined(runs):
         if run.text:
-            boxes.append(_write(image, run, run.text))
+            boxes.append(_write(image, _centred(run, controls), run.text))
         elif text := typed.get(_box(run)):
             boxes.append(_write(image, replace(run, ink=ink), text))
         elif _is_icon(run) and _box(run) not in labelled:
@@ -105,6 +110,50 @@ def _write_all(
 
 def _box(run: TextRun) -> Box:
     return run.x_px, run.y_px, run.width_px, run.height_px
+
+
+def _controls(runs: Sequence[TextRun]) -> list[TextRun]:
+    return [run for run in runs if run.role in CONTROLS]
+
+
+def _holder(run: TextRun, controls: Sequence[TextRun]) -> TextRun | None:
+    """Return the innermost control that a text stands in."""
+    if run.role in CONTROLS:
+        return None
+    x, y = run.x_px + run.width_px / 2, run.y_px + run.height_px / 2
+    return next(
+        (
+            one
+            for one in reversed(controls)
+            if one.x_px <= x < one.x_px + one.width_px
+            and one.y_px <= y < one.y_px + one.height_px
+        ),
+        None,
+    )
+
+
+def _trimmed(runs: Sequence[TextRun]) -> list[TextRun]:
+    """Return the runs with texts inside their control: the grid reaches beyond it."""
+    controls, trimmed = _controls(runs), []
+    for run in runs:
+        holder = _holder(run, controls) if run.text else None
+        if holder is None:
+            trimmed.append(run)
+            continue
+        left = max(run.x_px, holder.x_px + 1)
+        right = min(run.x_px + run.width_px, holder.x_px + holder.width_px - 1)
+        width = max(_LEAST_PX, right - left)
+        trimmed.append(replace(run, x_px=left, width_px=width))
+    return trimmed
+
+
+def _centred(line: TextRun, controls: Sequence[TextRun]) -> TextRun:
+    """Return a line as the label of its control, where such labels are centred."""
+    holder = _holder(line, controls)
+    if holder is None or holder.role not in _CENTRED:
+        return line
+    x, width = holder.x_px, holder.width_px
+    return replace(line, x_px=x, width_px=width, role=holder.role)
 
 
 def _ink(runs: Sequence[TextRun]) -> Rgb:
@@ -169,10 +218,15 @@ def _slices(run: TextRun, margin_px: int) -> tuple[slice, slice]:
 def _joined(runs: Sequence[TextRun]) -> list[TextRun]:
     """Return the runs with the words of a line as one: spaces are a font's own."""
     lines: list[TextRun] = []
+    controls = _controls(runs)
     texts = [run for run in runs if run.text and run.role not in CONTROLS]
     for run in sorted(texts, key=lambda run: (run.y_px, run.x_px)):
         last = lines[-1] if lines else None
-        if last is not None and _goes_on(last, run):
+        if (
+            last is not None
+            and _goes_on(last, run)
+            and _holder(last, controls) is _holder(run, controls)
+        ):
             right = max(last.x_px + last.width_px, run.x_px + run.width_px)
             text, width = f"{last.text} {run.text}", right - last.x_px
             lines[-1] = replace(last, text=text, width_px=width)
