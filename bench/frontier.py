@@ -63,9 +63,11 @@ def main() -> int:
         shutil.rmtree(args.folder, ignore_errors=True)
     args.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        runs = {level: _recorded(args, level) for level in RECORDED}
+        recorded = ("masked",) if args.surrogates_alone else RECORDED
+        runs = {level: _recorded(args, level) for level in recorded}
         _disguise(runs["masked"])
-        levels = {level: _learnt(args, runs, level) for level in TRAINED}
+        trained = ("surrogate",) if args.surrogates_alone else TRAINED
+        levels = {level: _learnt(args, runs, level) for level in trained}
     except (StageError, OvertError) as error:
         print(f"Stopped: {error}", file=sys.stderr)
         return 1
@@ -85,6 +87,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, help="trainings of each level")
     parser.add_argument("--train-s", type=int, help="CPU seconds of one training")
     parser.add_argument("--full", action="store_true", help="six tasks, three seeds")
+    parser.add_argument(
+        "--surrogates-alone", action="store_true", help="without what they stand beside"
+    )
     parser.add_argument("--fresh", action="store_true", help="forget an earlier run")
     parser.add_argument(
         "--folder", type=Path, default=Path(".demo/frontier").absolute()
@@ -220,9 +225,11 @@ def _report(
         "levels": levels,
         "means": means,
         "relative": {
-            level: _ratio(means[level], means["clear"]) for level in TRAINED[1:]
+            level: _ratio(means[level], means["clear"])
+            for level in levels
+            if level != "clear" and "clear" in levels
         },
-        "planted": {level: _planted(runs, level) for level in TRAINED},
+        "planted": {level: _planted(runs, level) for level in levels},
         "attacker": _attacker(),
     }
 

@@ -55,7 +55,7 @@ OPEN = {
 BY_TOKEN = {
     routes.APPENDS,
     routes.ERASURES,
-    routes.LAST,
+    routes.LATEST,
     routes.OWN_READS,
     routes.OWN_RECOVERIES,
     routes.OWN_OBJECTIONS,

@@ -88,7 +88,7 @@ class VaultData:
 
     def _allowed(self, member: Member, action: str) -> Caller:
         programme = self.programme()
-        state = halt.state_shown(self._registry)
+        state = halt.state_or_halted(self._registry)
         caller = Caller(member.name, member.roles, member.key)
         check(caller, action, programme.programme, halted=state.halted)
         return caller

@@ -46,7 +46,7 @@ The broker, a process with an address of its own:
 | POST DERIVED_KEYS | researcher, signed call | {request} | {key, public}: id and public half of a fresh key for something derived under that request |
 | POST OPENINGS | researcher, signed call | {derived} | {derived, key}: the private half, a sealed file for the job, base64url; each contributor's read of it is on the log |
 | POST APPENDS | vault server, service token | {entries: [object]} | {indices: [int]} |
-| POST LAST | vault server, service token | {} | {order, version}: SHA-256 of the last halt order, empty before the first, and the newest version of the programme, 0 before the first change |
+| POST LATEST | vault server, service token | {} | {order, version}: SHA-256 of the last halt order, empty before the first, and the newest version of the programme, 0 before the first change |
 | POST OWN_READS | vault server, service token | `own-read.v1`, signed by the device | stream of `release.py` |
 | POST OWN_RECOVERIES, POST OWN_OBJECTIONS | vault server, service token | `own-recovery.v1`, `own-objection.v1` | as above |
 | POST ERASURES | vault server, service token | {person} | {epoch, final} |
@@ -82,7 +82,7 @@ RELEASES = "/v1/releases"
 DERIVED_KEYS = "/v1/derived-keys"
 OPENINGS = "/v1/openings"
 APPENDS = "/v1/appends"
-LAST = "/v1/last"
+LATEST = "/v1/latest"
 OWN_READS = "/v1/own-reads"
 OWN_RECOVERIES = "/v1/own-recoveries"
 OWN_OBJECTIONS = "/v1/own-objections"

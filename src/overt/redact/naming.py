@@ -155,7 +155,7 @@ class Naming:
     def _words(self, text: str, earlier: Sequence[str] = ()) -> list[tuple[str, str]]:
         """Return words and whole values, each with its kind; "": it may be read."""
         judged = self._judged(text, earlier)
-        found = [(word, _look(word, kind)) for word, kind in judged]
+        found = [(word, _as_written(word, kind)) for word, kind in judged]
         plain = [
             (word, "" if kind and _is_interface(found, place) else kind)
             for place, (word, kind) in enumerate(found)
@@ -192,8 +192,8 @@ class Naming:
         return found
 
 
-def _look(word: str, kind: str) -> str:
-    """Return the kind of what looks like a value: a number in letters is a word."""
+def _as_written(word: str, kind: str) -> str:
+    """Return a value's kind: a number that is written in letters is a word."""
     digits = any(sign.isdigit() for sign in word)
     return "OTHER" if kind == "NUMBER" and not digits else kind
 

@@ -17,7 +17,7 @@ from overt.protocol.programme import Anchor, Role, sign_programme
 from overt.protocol.signing import public_text
 from overt.vault.govern import requests
 from overt.vault.govern.callers import Caller
-from overt.vault.govern.halt import Last
+from overt.vault.govern.halt import Latest
 from overt.vault.govern.policy import check
 from overt.vault.govern.registry import Registry
 from overt.vault.govern.roster import Roster
@@ -45,8 +45,8 @@ class NearBroker:
     def append(self, entries: Sequence[Json]) -> list[int]:
         return self.log.append([canonical_bytes(entry) for entry in entries])
 
-    def last(self) -> Last:
-        return Last()
+    def latest(self) -> Latest:
+        return Latest()
 
     def erase(self, person: str) -> Json:
         raise AssertionError(person)

@@ -32,7 +32,7 @@ def file(world: Any) -> Path:
 
 def told(world: Any, path: Path) -> tuple[set[str], str, int]:
     found = read(world, path)
-    return found.ended, *found.last
+    return found.ended, *found.latest
 
 
 def read(world: Any, path: Path) -> Denials:

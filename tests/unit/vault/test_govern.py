@@ -20,6 +20,7 @@ from overt.vault.govern import policy
 from overt.vault.govern.callers import Caller
 from overt.vault.govern.policy import Reading, SegmentFacts, check, may_read
 from overt.vault.govern.reports import log_lines
+from overt.vault.ingest import broker_client
 from overt.vault.ingest.broker_client import BrokerClient
 from overt.vault.store.rows import HaltRow, PersonKeyRow
 
@@ -91,7 +92,7 @@ def test_a_curious_employee_on_every_route(
         assert " may not " in world.call(device, method, path, {}).text
 
 
-@pytest.mark.parametrize("path", [routes.APPENDS, routes.ERASURES, routes.LAST])
+@pytest.mark.parametrize("path", [routes.APPENDS, routes.ERASURES, routes.LATEST])
 def test_service_routes_need_the_token(world: Any, path: str) -> None:
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer"}):
         answer = world.broker.post(path, content=b"{}", headers=headers)
@@ -197,6 +198,26 @@ def test_a_halt_takes_effect_without_the_broker(
     assert world.halt("stella").json() == {"state": "halted"}
 
 
+def test_what_is_latest_is_not_asked_for_each_upload(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = world.participant(b"one")
+    asked, post = [], BrokerClient._post
+
+    def counted(self: BrokerClient, route: str, body: Any) -> Any:
+        asked.append(route)
+        return post(self, route, body)
+
+    monkeypatch.setattr(BrokerClient, "_post", counted)
+    monkeypatch.setattr(broker_client, "LATEST_AGE_S", 3600.0)
+    for _ in range(3):
+        world.send(device)
+    assert asked.count(routes.LATEST) <= 1
+    world.halt("stella")
+    assert world.put(device, *world.segment(device)).status_code == 423
+    assert asked[-1] == routes.LATEST
+
+
 def test_without_the_broker_nothing_is_certain_but_a_no(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,7 +226,7 @@ def test_without_the_broker_nothing_is_certain_but_a_no(
     def away(*_: Any) -> None:
         raise NetworkError("The key broker is away.")
 
-    monkeypatch.setattr(BrokerClient, "last", away)
+    monkeypatch.setattr(BrokerClient, "latest", away)
     lease = world.call(device, "POST", routes.LEASE, {"nonce": "n" * 32})
     assert lease.status_code == 503
     assert world.put(device, *world.segment(device)).status_code == 503

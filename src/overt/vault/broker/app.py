@@ -147,7 +147,7 @@ def create_app(settings: Settings) -> FastAPI:
         roster,
         settings.service_token,
         settings.clock,
-        lambda: denials.last,
+        lambda: denials.latest,
     )
     app.state.parts = _Parts(
         people, releases, Openings(releases), log, denials, settings.clock
@@ -167,7 +167,7 @@ def _add_routes(app: FastAPI) -> None:
     app.post(routes.DERIVED_KEYS)(make_derived_key)
     app.post(routes.OPENINGS)(open_derived)
     app.post(routes.APPENDS, dependencies=_BY_TOKEN)(append)
-    app.post(routes.LAST, dependencies=_BY_TOKEN)(last)
+    app.post(routes.LATEST, dependencies=_BY_TOKEN)(latest)
     app.post(routes.OWN_READS, dependencies=_BY_TOKEN)(read_own)
     app.post(routes.OWN_RECOVERIES, dependencies=_BY_TOKEN)(recover)
     app.post(routes.OWN_OBJECTIONS, dependencies=_BY_TOKEN)(object_recovery)
@@ -276,9 +276,9 @@ def append(body: Body, parts: Parts) -> Json:
     return {"indices": parts.denials.append(entries)}
 
 
-def last(parts: Parts) -> Json:
-    """Tell the vault server what was the last, whatever its rows say."""
-    return parts.denials.last._asdict()
+def latest(parts: Parts) -> Json:
+    """Tell the vault server the last halt order and the newest version."""
+    return parts.denials.latest._asdict()
 
 
 def erase(body: Body, parts: Parts) -> Json:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from overt.protocol.canonical import canonical_bytes, parse_json
 from overt.protocol.errors import DataError, VaultError
-from overt.vault.govern.halt import Last
+from overt.vault.govern.halt import Latest
 from overt.vault.log.book import EntryBook
 from overt.vault.store.files import append_durably
 
@@ -45,7 +45,7 @@ class Denials:
     Attributes:
         ended: Ids of consent records that were withdrawn.
         refused: Requests with approvers whose last decision about them was a refusal.
-        last: The last halt order and the newest version of the programme.
+        latest: The last halt order and the newest version of the programme.
 
     Raises:
         VaultError: The file cannot be read or written, or an entry that it lacks is
@@ -55,7 +55,7 @@ class Denials:
     def __init__(self, path: Path, log: Log, database: Database) -> None:
         self.ended: set[str] = set()
         self.refused: set[tuple[str, str]] = set()
-        self.last = Last()
+        self.latest = Latest()
         self._consents: dict[str, set[str]] = {}  # of a person, in force
         self._path, self._log, self._mutex = path, log, threading.Lock()
         self._unwritten = b""
@@ -152,7 +152,7 @@ class Denials:
             if entry.get("decision") != "approve":
                 self.refused.add(decided)
         elif kind == "halt":
-            self.last = self.last._replace(order=subject)
+            self.latest = self.latest._replace(order=subject)
         else:
-            newest = max(self.last.version, int(str(entry.get("version"))))
-            self.last = self.last._replace(version=newest)
+            newest = max(self.latest.version, int(str(entry.get("version"))))
+            self.latest = self.latest._replace(version=newest)

@@ -169,7 +169,7 @@ class Releases:
             HaltedError: It is halted.
         """
         programme = self.roster.programme()
-        state = current_state(self.database, programme, self.denials.last)
+        state = current_state(self.database, programme, self.denials.latest)
         if state.halted:
             raise HaltedError(f"The programme is halted: {state.reason}")
         return programme

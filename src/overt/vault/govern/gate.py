@@ -17,7 +17,7 @@ from fastapi import (
 from overt.protocol.errors import GovernError, NetworkError
 from overt.vault.govern.bodies import Body, Room
 from overt.vault.govern.callers import Call, Caller, identify
-from overt.vault.govern.halt import Last, current_state
+from overt.vault.govern.halt import Latest, current_state
 from overt.vault.govern.passes import check_pass
 from overt.vault.govern.policy import check
 from overt.vault.govern.refusals import HaltedError
@@ -39,7 +39,7 @@ class Gate:
         roster: The signed programme.
         service_token: The secret of the vault server's passes; empty admits nobody.
         clock: Unix seconds now.
-        last: Returns what was the last order and version, whatever the rows say.
+        latest: Returns the last halt order and the newest version of the programme.
         room: For the bodies of calls that are not answered yet.
     """
 
@@ -47,7 +47,7 @@ class Gate:
     roster: Roster
     service_token: str = ""
     clock: Callable[[], float] = time.time
-    last: Callable[[], Last] = Last
+    latest: Callable[[], Latest] = Latest
     room: Room = field(default_factory=Room)
 
 
@@ -128,7 +128,7 @@ class Allow:
 def _stopped(gate: Gate, programme: Programme) -> HaltedError | NetworkError | None:
     """Return why what a halt stops does not go on; None while it does."""
     try:
-        state = current_state(gate.database, programme, gate.last())
+        state = current_state(gate.database, programme, gate.latest())
     except NetworkError as error:
         return error
     if not state.halted:

@@ -54,8 +54,8 @@ class State:
         return self.state == "halted"
 
 
-class Last(NamedTuple):
-    """What the broker knows to have been the last; rows without it are set back.
+class Latest(NamedTuple):
+    """The newest that the broker knows of; rows without it were set back.
 
     Attributes:
         order: SHA-256 of the last halt order; empty before the first.
@@ -67,11 +67,11 @@ class Last(NamedTuple):
     version: int = 0
 
 
-_NOTHING = Last()
+_NOTHING = Latest()
 
 
 def current_state(
-    database: Database, programme: Programme, last: Last = _NOTHING
+    database: Database, programme: Programme, latest: Latest = _NOTHING
 ) -> State:
     """Return the state by the newest order whose signatures hold.
 
@@ -81,35 +81,39 @@ def current_state(
     Args:
         database: Rows.
         programme: The programme in force.
-        last: Where that order or version is not on record any more, the programme
+        latest: Where that order or version is not on record any more, the programme
             counts as halted.
     """
-    if programme.version < last.version:
+    if programme.version < latest.version:
         return State(
             "halted",
-            f"Version {last.version} of the programme was put into force, and version"
+            f"Version {latest.version} of the programme was put into force, and version"
             f" {programme.version} is on record.",
         )
     with database.look() as connection:
         rows = connection.execute(_DOCUMENTS, {"id": programme.programme}).all()
-    if last.order and all(sha256_hex(row.document) != last.order for row in rows):
+    order = latest.order
+    if order and all(sha256_hex(row.document) != order for row in rows):
         return State("halted", "The last order is not on record any more.")
     orders = [_order(row.document, programme) for row in rows]
     if orders and orders[-1] is None:
         return State("halted", "The newest order on record does not verify.")
-    order = _newest(orders)
-    if order is None:
+    newest = _newest(orders)
+    if newest is None:
         return State("running")
-    return State(order.state, order.reason if order.state == "halted" else "")
+    return State(newest.state, newest.reason if newest.state == "halted" else "")
 
 
-def state_shown(registry: Registry) -> State:
-    """Return the state as people are shown it; without the broker it is halted."""
+def state_or_halted(registry: Registry) -> State:
+    """Return the state; where the broker does not answer it counts as halted."""
     try:
-        last = registry.broker.last()
+        return _state(registry, registry.roster.programme())
     except NetworkError:
         return State("halted", "The key broker does not answer: start it.")
-    return current_state(registry.database, registry.roster.programme(), last)
+
+
+def _state(registry: Registry, programme: Programme) -> State:
+    return current_state(registry.database, programme, registry.broker.latest())
 
 
 def _rows(database: Database, programme: Programme) -> list[HaltRow]:
@@ -246,7 +250,7 @@ def lease(registry: Registry, nonce: str) -> Json:
     if not 16 <= len(nonce) <= 128:
         raise DataError("A lease needs a nonce of 16 to 128 characters.")
     programme = registry.roster.programme()
-    state = current_state(registry.database, programme, registry.broker.last())
+    state = _state(registry, programme)
     body = Lease(
         programme.programme,
         programme.version,
@@ -266,7 +270,7 @@ def check_running(registry: Registry) -> Programme:
         NetworkError: The broker is away.
     """
     programme = registry.roster.programme()
-    state = current_state(registry.database, programme, registry.broker.last())
+    state = _state(registry, programme)
     if state.halted:
         raise HaltedError(
             f"The programme is halted: {state.reason}",

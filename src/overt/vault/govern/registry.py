@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from overt.protocol.canonical import Json
-    from overt.vault.govern.halt import Last
+    from overt.vault.govern.halt import Latest
     from overt.vault.govern.roster import Roster
     from overt.vault.store.database import Database
 
@@ -35,13 +35,13 @@ class Ledger(Protocol):
 
 
 class KeyBroker(Ledger, Protocol):
-    """The broker as the vault server sees it: it logs, destroys, denies."""
+    """The broker as the vault server sees it: logs, destroys, denies, own reads."""
 
     def pass_on(self, route: str, envelope: Json) -> tuple[int, Iterator[bytes]]:
         """Pass a participant's document on; return status and answer."""
 
-    def last(self) -> Last:
-        """Return what was the last, whatever the rows say."""
+    def latest(self) -> Latest:
+        """Return the last halt order and the newest version, whatever rows say."""
 
     def erase(self, person: str) -> Json:
         """Destroy a person's key; return `epoch` and when that is `final`."""

@@ -14,7 +14,7 @@ from overt.protocol.canonical import b64, parse_json
 from overt.protocol.programme import OWN_PURPOSE
 from overt.protocol.release import READ_KINDS
 from overt.vault.govern.acknowledged import counts, shown
-from overt.vault.govern.halt import state_shown
+from overt.vault.govern.halt import state_or_halted
 from overt.vault.log.book import EntryBook
 from overt.vault.store.rows import AccessRequestRow, ConsentRow, DeviceRow, SegmentRow
 
@@ -101,7 +101,7 @@ def log_lines(database: Database, limit: int) -> list[Json]:
 def state_report(registry: Registry) -> Json:
     """Return state, reason, version and counts of a programme."""
     programme = registry.roster.programme()
-    state = state_shown(registry)
+    state = state_or_halted(registry)
     with registry.database.read() as session:
         devices = session.scalar(select(func.count(DeviceRow.device_id))) or 0
         people = select(func.count(ConsentRow.person.distinct()))

@@ -120,7 +120,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.gate = Gate(
         *(settings.database, registry.roster),
         clock=settings.clock,
-        last=settings.broker.last,
+        latest=settings.broker.latest,
     )
     admission = Admission(registry, settings.objects)
     app.state.parts = _Parts(registry, admission, LogFolder(settings.log_folder))

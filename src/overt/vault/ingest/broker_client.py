@@ -15,7 +15,7 @@ import httpx
 from overt.protocol import routes
 from overt.protocol.canonical import canonical_bytes
 from overt.protocol.errors import NetworkError, VaultError
-from overt.vault.govern.halt import Last
+from overt.vault.govern.halt import Latest
 from overt.vault.govern.passes import make_pass
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from overt.protocol.canonical import Json
 
-LAST_AGE_S = 1.0
+LATEST_AGE_S = 1.0
+_ENDING = ("halt", "programme")  # kinds of entries that change what is latest
 _REMEDY = "Start the key broker; what was sent waits and can be sent again."
 
 
@@ -43,7 +44,7 @@ class BrokerClient:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._token, self._clock = client, token, clock
-        self._last: tuple[float, Last | None] = 0.0, None
+        self._latest: tuple[float, Latest | None] = 0.0, None
 
     def append(self, entries: Sequence[Json]) -> list[int]:
         """Append entries to the log; return their numbers once durable.
@@ -52,23 +53,26 @@ class BrokerClient:
             NetworkError: The broker is away.
             VaultError: The broker refuses.
         """
-        self._last = 0.0, None
         answer = self._post(routes.APPENDS, {"entries": list(entries)})
+        if any(entry.get("kind") in _ENDING for entry in entries):
+            self._latest = 0.0, None
         return [int(index) for index in answer["indices"]]
 
-    def last(self) -> Last:
-        """Return what was the last; asked again after a second and after an entry.
+    def latest(self) -> Latest:
+        """Return the last halt order and the newest version, a second old at most.
+
+        It is asked afresh after an entry that changes one of them.
 
         Raises:
             NetworkError: The broker is away.
             VaultError: The broker refuses.
         """
-        asked_s, known = self._last
-        if known is None or time.monotonic() - asked_s > LAST_AGE_S:
+        asked_s, known = self._latest
+        if known is None or time.monotonic() - asked_s > LATEST_AGE_S:
             asked_s = time.monotonic()
-            answer = self._post(routes.LAST, {})
-            known = Last(str(answer["order"]), int(answer["version"]))
-            self._last = asked_s, known
+            answer = self._post(routes.LATEST, {})
+            known = Latest(str(answer["order"]), int(answer["version"]))
+            self._latest = asked_s, known
         return known
 
     def erase(self, person: str) -> Json:

@@ -43,7 +43,7 @@ _SPACE_PX: Final = 8
 _BUTTON: Final = "push button"
 _ICON_PX: Final = 28  # the largest button that holds a picture alone
 _UNEVEN_PX: Final = 6
-_LEAST_PX: Final = 4
+_LEAST_PX: Final = 4  # width of a text whose control hardly shows
 # Controls whose text stands in their middle.
 _CENTRED: Final = frozenset({"push button", "toggle button", "button", "page tab"})
 _EDGELESS: Final = frozenset({"list item", "menu item", "check menu item"})
@@ -68,8 +68,8 @@ def draw(
     """
     covered = (frame == COVER).all(2)
     grounds = [run for run in runs if run.role in CONTAINERS]
-    runs = [run for run in runs if run not in grounds and _is_covered(covered, run)]
-    runs = _trimmed(runs)
+    rest = [run for run in runs if run not in grounds and _is_covered(covered, run)]
+    runs = _trimmed(rest)
     shown = frame.copy()
     for run in grounds:
         _fill(shown, covered, run)
